@@ -1,0 +1,62 @@
+# Two commands carry a newcomer: `make up` and `make test`. Both install what they need first.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PACKAGES := libs/contracts libs/runtime libs/client services/gateway services/persister services/notifier cli
+LOCKS  := requirements.lock requirements-dev.lock
+SOURCES := libs services cli tests bench
+UP     ?=
+TESTS  ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test check format docs bench lock clean
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## create .venv and install everything, pinned by hash
+
+$(STAMP): $(LOCKS) $(PACKAGES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1 || echo missing). Try: make PYTHON=python3.12 up"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "installing into $(VENV) (about a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes $(LOCKS:%=-r %)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	@touch $(STAMP)
+
+up: install ## run everything on this machine; prints the URL (UP="--port 9000" adds options)
+	@exec $(BIN)/chatterbus up $(UP)
+
+test: install ## run the whole test suite (TESTS=tests/unit for a part)
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: install ## format, lint, types, import rules, generated documents
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m docs.generate --check
+
+format: install ## rewrite the sources in the house format
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+docs: install ## write the generated documents again
+	@$(BIN)/python -m docs.generate
+
+bench: install ## measure the hot path against an embedded stack
+	@$(BIN)/python -m bench $(BENCH)
+
+lock: install ## resolve the lock files again
+	@$(BIN)/uv pip compile -q requirements.in -o requirements.lock $(LOCK_FLAGS)
+	@$(BIN)/uv pip compile -q requirements-dev.in -o requirements-dev.lock $(LOCK_FLAGS)
+
+LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+  --no-annotate --upgrade $(foreach p,contracts runtime client gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
+
+clean: ## remove what was installed and what was run here
+	rm -rf $(VENV) .chatterbus .mypy_cache .ruff_cache .pytest_cache .hypothesis

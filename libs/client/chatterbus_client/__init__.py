@@ -1,0 +1,1 @@
+"""Chatterbus Python client: asyncio SDK with outbox, reconnect and resume."""

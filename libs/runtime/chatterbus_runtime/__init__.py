@@ -1,0 +1,1 @@
+"""Chatterbus runtime: the process shell around a service (settings, logging, NATS, lifecycle, health, metrics)."""

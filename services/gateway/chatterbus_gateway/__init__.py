@@ -1,0 +1,1 @@
+"""Chatterbus gateway: WebSocket and REST at the edge; no database."""

@@ -1,0 +1,1 @@
+"""Chatterbus notifier: presence, unread counts and missed-message events."""

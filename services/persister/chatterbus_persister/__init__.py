@@ -1,0 +1,1 @@
+"""Chatterbus persister: the ledger. The only process with the database's credentials."""
