@@ -1,0 +1,123 @@
+"""Commands: requests on the queue. All writes are commands, REST's too.
+
+Promises: a command names its thread, who asks, and which gateway waits for the answer; a parcel is one or more
+commands of one partition in one queue message, in order. Decoding a parcel yields each command or, in its place, the
+DecodeError that it deserves, so that a poisoned command never hides its neighbours. Does not promise that a command
+is allowed: the ledger decides.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from chatterbus_contracts.codec import DecodeError, Wire, decode_object, encode, parse_json
+from chatterbus_contracts.ids import (
+    AttachmentIdField,
+    ClientMessageIdField,
+    CommandIdField,
+    GatewayIdField,
+    MessageIdField,
+    ThreadIdField,
+    UserIdField,
+    UserTypeField,
+)
+from chatterbus_contracts.limits import MEMBERS_PER_CREATE_MAX
+from chatterbus_contracts.states import MessageType, Role, Seq
+from chatterbus_contracts.text import Text, Title
+
+PARCEL_MAX_COMMANDS: Final = 256
+PARCEL_MAX_BYTES: Final = 524_288
+
+
+class _Command(Wire):
+    id: CommandIdField
+    thread_id: ThreadIdField
+    user_id: UserIdField
+    user_type: UserTypeField
+    gateway: GatewayIdField | None = Field(default=None, description="who waits for the answer; None: nobody")
+    ref: str | None = None
+
+
+class NewMember(Wire):
+    """Somebody to add to a thread."""
+
+    user_id: UserIdField
+    user_type: UserTypeField = "user"
+    role: Annotated[Role, Field(strict=False)] = Role.MEMBER
+
+
+class CreateThread(_Command):
+    """Create a thread with its members; the caller becomes its owner. Idempotent by id. `open` marks a thread of
+    development mode: anyone who creates it again becomes a member."""
+
+    kind: Literal["thread.create"] = "thread.create"
+    title: Title | None = None
+    metadata: dict[str, Any] | None = None
+    members: Annotated[list[NewMember], Field(max_length=MEMBERS_PER_CREATE_MAX)] = []
+    open: bool = False
+
+
+class AddMember(_Command):
+    """Add a member, or give one another role. For owners."""
+
+    kind: Literal["member.add"] = "member.add"
+    member: NewMember
+
+
+class StoreMessage(_Command):
+    """Store a message once per (thread, sender, clientMessageId)."""
+
+    kind: Literal["message.send"] = "message.send"
+    client_message_id: ClientMessageIdField
+    content: Text
+    message_type: Annotated[MessageType, Field(strict=False)] = MessageType.TEXT
+    reply_to_id: MessageIdField | None = None
+    attachment_ids: list[AttachmentIdField] = []
+    mentions: list[UserIdField] = []
+    metadata: dict[str, Any] | None = None
+
+
+class MoveCursor(_Command):
+    """Move the caller's own cursors forward; never back, never beyond the last message. Reading implies delivered."""
+
+    kind: Literal["cursor.move"] = "cursor.move"
+    delivered_seq: Seq | None = None
+    read_seq: Seq | None = None
+
+
+Command = CreateThread | AddMember | StoreMessage | MoveCursor
+
+COMMANDS: Final[dict[str, type[Command]]] = {
+    command.model_fields["kind"].default: command for command in Command.__args__
+}
+
+COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+_PARCEL: Final[TypeAdapter[list[Command]]] = TypeAdapter(list[Annotated[Command, Field(discriminator="kind")]])
+
+
+def encode_parcel(commands: list[bytes]) -> bytes:
+    """Encoded commands of one partition as one queue message."""
+    return b"[" + b",".join(commands) + b"]"
+
+
+def encode_command(command: Command) -> bytes:
+    """One command, as it goes into a parcel."""
+    return encode(command)
+
+
+def decode_parcel(data: bytes) -> list[Command | DecodeError]:
+    """The commands of a queue message, in order, each or its DecodeError. Raises DecodeError if it is no parcel."""
+    try:
+        return list(_PARCEL.validate_json(data))
+    except ValidationError:
+        values = parse_json(data)
+    if not isinstance(values, list):
+        raise DecodeError("a parcel is a list of commands")
+    return [_decoded(value) for value in values]
+
+
+def _decoded(value: object) -> Command | DecodeError:
+    try:
+        return decode_object(COMMAND, value)
+    except DecodeError as error:
+        return error

@@ -1,0 +1,135 @@
+"""Frames a client sends.
+
+Promises: `CLIENT_FRAMES` names every frame of this version, by its `type`; :func:`decode_client_frame` yields one of
+them or raises DecodeError. Identity fields (`senderId`, `readerId`, `userId`) may be absent or must equal the
+token's; they are checked by the session, never trusted. Content limits have codes of their own and are not checked
+here.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from chatterbus_contracts.codec import Wire, decode
+from chatterbus_contracts.ids import (
+    AttachmentIdField,
+    ClientMessageIdField,
+    MessageIdField,
+    ThreadIdField,
+    UserIdField,
+    UserTypeField,
+)
+from chatterbus_contracts.limits import ATTACHMENTS_MAX, MENTIONS_MAX
+from chatterbus_contracts.states import MessageType, Rev, Seq
+from chatterbus_contracts.text import Metadata, Name, Ref, Text
+
+TOKEN_MAX_CHARS: Final = 16_384
+
+
+class Auth(Wire):
+    """Says who speaks. Answered by auth_success, or error and close; with `threadId` it also subscribes.
+    On an open socket it renews the token."""
+
+    type: Literal["auth"] = "auth"
+    token: Annotated[str, Field(max_length=TOKEN_MAX_CHARS)] | None = None
+    user_id: UserIdField | None = None
+    user_type: UserTypeField | None = None
+    name: Name | None = None
+    thread_id: ThreadIdField | None = None
+    since_rev: Rev | None = None
+    device_id: UserIdField | None = None
+    protocol_version: int | None = None
+
+
+class Subscribe(Wire):
+    """Follow a thread. Answered by subscribed; with `sinceRev`, what changed since then comes before live events."""
+
+    type: Literal["subscribe"] = "subscribe"
+    thread_id: ThreadIdField
+    since_rev: Rev | None = None
+    ref: Ref | None = None
+
+
+class Unsubscribe(Wire):
+    """Stop following a thread. Answered by unsubscribed."""
+
+    type: Literal["unsubscribe"] = "unsubscribe"
+    thread_id: ThreadIdField
+    ref: Ref | None = None
+
+
+class SendMessage(Wire):
+    """A message. Answered by message_ack (perhaps `queued` first, then `sent`), or error. The same
+    `clientMessageId` again gets the same answer and is stored once."""
+
+    type: Literal["message"] = "message"
+    thread_id: ThreadIdField
+    content: Text
+    client_message_id: ClientMessageIdField | None = None
+    message_type: Annotated[MessageType, Field(strict=False)] = MessageType.TEXT
+    reply_to_id: MessageIdField | None = None
+    attachment_ids: Annotated[list[AttachmentIdField], Field(max_length=ATTACHMENTS_MAX)] = []
+    mentions: Annotated[list[UserIdField], Field(max_length=MENTIONS_MAX)] = []
+    metadata: Metadata | None = None
+    sender_id: UserIdField | None = None
+    sender_type: UserTypeField | None = None
+
+
+class Typing(Wire):
+    """The user is writing, or stopped. Never answered, never stored."""
+
+    type: Literal["typing"] = "typing"
+    thread_id: ThreadIdField
+    is_typing: bool = True
+    user_id: UserIdField | None = None
+    user_type: UserTypeField | None = None
+
+
+class Receipt(Wire):
+    """A cursor: everything up to `seq` (or up to `messageId`) has arrived, or was read. Not answered unless wrong."""
+
+    thread_id: ThreadIdField
+    message_id: MessageIdField | None = None
+    seq: Annotated[Seq, Field(ge=1)] | None = None
+    reader_id: UserIdField | None = None
+    reader_type: UserTypeField | None = None
+
+
+class SendDelivered(Receipt):
+    """Everything up to here has arrived on a device of this user."""
+
+    type: Literal["delivered_receipt"] = "delivered_receipt"
+
+
+class SendRead(Receipt):
+    """Everything up to here was read by this user. Implies delivered."""
+
+    type: Literal["read_receipt"] = "read_receipt"
+
+
+class Ping(Wire):
+    """A sign of life that a browser can send. Answered by pong with the same id."""
+
+    type: Literal["ping"] = "ping"
+    id: Ref | None = None
+
+
+ClientFrame = Auth | Subscribe | Unsubscribe | SendMessage | Typing | SendDelivered | SendRead | Ping
+
+CLIENT_FRAMES: Final[dict[str, type[ClientFrame]]] = {
+    "auth": Auth,
+    "subscribe": Subscribe,
+    "unsubscribe": Unsubscribe,
+    "message": SendMessage,
+    "typing": Typing,
+    "delivered_receipt": SendDelivered,
+    "read_receipt": SendRead,
+    "ping": Ping,
+}
+
+CLIENT_FRAME: Final[TypeAdapter[ClientFrame]] = TypeAdapter(Annotated[ClientFrame, Field(discriminator="type")])
+
+
+def decode_client_frame(data: bytes | str) -> ClientFrame:
+    """The frame in `data` (one JSON object), or DecodeError with BAD_FRAME or UNKNOWN_TYPE."""
+    return decode(CLIENT_FRAME, data)

@@ -1,0 +1,247 @@
+"""Frames a server sends.
+
+Promises: `SERVER_FRAMES` names every frame of this version. A frame with `rev` is a fact about its thread: applied in
+rev order it keeps a client's copy true, and a jump in rev is a gap to be filled by asking for the changes since.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from chatterbus_contracts.codec import Wire, decode
+from chatterbus_contracts.errors import ErrorCode, Fate
+from chatterbus_contracts.ids import ClientMessageIdField, MessageIdField, ThreadIdField, UserIdField
+from chatterbus_contracts.states import MemberState, MessageState, Rev, Seq, ThreadState, Time
+
+TYPING_EXPIRES_MS: Final = 3_000
+
+
+class AuthSuccess(Wire):
+    """Who the server takes the client for, and what it may count on."""
+
+    type: Literal["auth_success"] = "auth_success"
+    user_id: UserIdField
+    user_type: str
+    connection_id: str
+    protocol_version: int
+    store_epoch: str | None = Field(description="changes when the store was replaced: forget all revs then")
+    server_time: Time
+    heartbeat_interval_ms: int
+    token_expires_at: Time | None
+    limits: dict[str, int]
+
+
+class Subscribed(Wire):
+    """The thread's position and members. `complete`: everything since the asked rev follows, then live events.
+    `page`: what follows reaches `throughRev` only; ask again from there. `reset`: the asked rev is of no use (see
+    `reason`); fetch the history anew. Live events are joined in all three cases."""
+
+    type: Literal["subscribed"] = "subscribed"
+    thread_id: ThreadIdField
+    rev: Rev
+    through_rev: Rev
+    last_seq: Seq
+    members: list[MemberState]
+    result: Literal["complete", "page", "reset"]
+    reason: str | None = None
+    ref: str | None = None
+
+
+class Unsubscribed(Wire):
+    """The thread is not followed any more."""
+
+    type: Literal["unsubscribed"] = "unsubscribed"
+    thread_id: ThreadIdField
+    ref: str | None = None
+
+
+class MessageCreated(Wire):
+    """A new message."""
+
+    type: Literal["message"] = "message"
+    thread_id: ThreadIdField
+    rev: Rev
+    data: MessageState
+
+
+class MessageUpdated(Wire):
+    """A message changed: its state as it is now."""
+
+    type: Literal["message_updated"] = "message_updated"
+    thread_id: ThreadIdField
+    rev: Rev
+    data: MessageState
+
+
+class MessageDeleted(Wire):
+    """A message was deleted: its tombstone."""
+
+    type: Literal["message_deleted"] = "message_deleted"
+    thread_id: ThreadIdField
+    rev: Rev
+    data: MessageState
+
+
+class ThreadUpdated(Wire):
+    """The thread was created or changed."""
+
+    type: Literal["thread_updated"] = "thread_updated"
+    thread_id: ThreadIdField
+    rev: Rev
+    data: ThreadState
+
+
+class MemberAdded(Wire):
+    """A member joined or got another role."""
+
+    type: Literal["member_added"] = "member_added"
+    thread_id: ThreadIdField
+    rev: Rev
+    data: MemberState
+
+
+class MemberRemoved(Wire):
+    """A member left or was removed."""
+
+    type: Literal["member_removed"] = "member_removed"
+    thread_id: ThreadIdField
+    rev: Rev
+    data: MemberState
+
+
+class DeliveredReceipt(Wire):
+    """Everything up to `seq` has arrived at this member."""
+
+    type: Literal["delivered_receipt"] = "delivered_receipt"
+    thread_id: ThreadIdField
+    rev: Rev
+    user_id: UserIdField
+    message_id: MessageIdField
+    seq: Seq
+    at: Time
+
+
+class ReadReceipt(Wire):
+    """Everything up to `seq` was read by this member."""
+
+    type: Literal["read_receipt"] = "read_receipt"
+    thread_id: ThreadIdField
+    rev: Rev
+    user_id: UserIdField
+    message_id: MessageIdField
+    seq: Seq
+    at: Time
+
+
+class MessageAck(Wire):
+    """`queued`: safely queued, not yet stored. `sent`: committed in PostgreSQL; the other fields are there then."""
+
+    type: Literal["message_ack"] = "message_ack"
+    client_message_id: ClientMessageIdField
+    thread_id: ThreadIdField
+    status: Literal["queued", "sent"]
+    server_message_id: MessageIdField | None = None
+    seq: Seq | None = None
+    rev: Rev | None = None
+    created_at: Time | None = None
+
+
+class Ack(Wire):
+    """A request was carried out."""
+
+    type: Literal["ack"] = "ack"
+    ref: str | None = None
+    thread_id: ThreadIdField | None = None
+    rev: Rev | None = None
+
+
+class TypingNotice(Wire):
+    """Somebody is writing; forget it after `expiresInMs` unless it is said again."""
+
+    type: Literal["typing"] = "typing"
+    thread_id: ThreadIdField
+    user_id: UserIdField
+    user_type: str
+    is_typing: bool
+    expires_in_ms: int = TYPING_EXPIRES_MS
+
+
+class Resync(Wire):
+    """The server knows that events may be missing: fetch the changes of this thread, or of all of them."""
+
+    type: Literal["resync"] = "resync"
+    thread_id: ThreadIdField | None = None
+    reason: str
+
+
+class TokenExpiring(Wire):
+    """The token expires soon: send auth with a new one."""
+
+    type: Literal["token_expiring"] = "token_expiring"
+    expires_at: Time
+
+
+class Reconnect(Wire):
+    """The gateway is draining: come back after `afterMs` and resume."""
+
+    type: Literal["reconnect"] = "reconnect"
+    after_ms: int
+    resume: bool = True
+
+
+class Pong(Wire):
+    """The answer to ping."""
+
+    type: Literal["pong"] = "pong"
+    id: str | None = None
+    server_time: Time
+
+
+class Error(Wire):
+    """A request was not carried out. `rejected` is final and nothing was stored; `unknown` means: ask again with
+    the same id."""
+
+    type: Literal["error"] = "error"
+    code: Annotated[ErrorCode, Field(strict=False)]
+    message: str
+    retryable: bool
+    fate: Fate
+    retry_after_ms: int | None = None
+    ref: str | None = None
+    client_message_id: str | None = None
+    thread_id: str | None = None
+    original_message: dict[str, Any] | None = None
+
+
+ServerFrame = (
+    AuthSuccess
+    | Subscribed
+    | Unsubscribed
+    | MessageCreated
+    | MessageUpdated
+    | MessageDeleted
+    | ThreadUpdated
+    | MemberAdded
+    | MemberRemoved
+    | DeliveredReceipt
+    | ReadReceipt
+    | MessageAck
+    | Ack
+    | TypingNotice
+    | Resync
+    | TokenExpiring
+    | Reconnect
+    | Pong
+    | Error
+)
+
+SERVER_FRAMES: Final[dict[str, type[ServerFrame]]] = {
+    frame.model_fields["type"].default: frame for frame in ServerFrame.__args__
+}
+
+SERVER_FRAME: Final[TypeAdapter[ServerFrame]] = TypeAdapter(Annotated[ServerFrame, Field(discriminator="type")])
+
+
+def decode_server_frame(data: bytes | str) -> ServerFrame:
+    """The frame in `data`, or DecodeError. A client may pass over frames whose type it does not know."""
+    return decode(SERVER_FRAME, data)

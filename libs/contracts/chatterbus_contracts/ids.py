@@ -1,0 +1,83 @@
+"""Identifiers: parsed once, at the edge, and typed from there on.
+
+Promises: an id is 1 to 128 characters of ``A-Z a-z 0-9 _ - : @ + = |``, so it can hold a UUID, a ULID, a number or a
+provider's ``auth0|...``, and can never hold a subject wildcard, a separator, white space or a control character.
+A message's id is its place, ``<threadId>~<seq>``: no index and no lookup table is needed to find it, and applying a
+command twice gives the same id. Does not promise that an id exists.
+"""
+
+import re
+from typing import Annotated, Final, NewType
+
+from pydantic import StringConstraints
+
+ID_MAX_CHARS: Final = 128
+ID_PATTERN: Final = rf"^[A-Za-z0-9_\-:@+=|]{{1,{ID_MAX_CHARS}}}$"
+MESSAGE_ID_PATTERN: Final = rf"^[A-Za-z0-9_\-:@+=|]{{1,{ID_MAX_CHARS}}}~[1-9][0-9]{{0,17}}$"
+
+_ID = re.compile(ID_PATTERN[:-1] + r"\Z")
+_MESSAGE_ID = re.compile(MESSAGE_ID_PATTERN[:-1] + r"\Z")
+
+ThreadId = NewType("ThreadId", str)
+UserId = NewType("UserId", str)
+MessageId = NewType("MessageId", str)
+ClientMessageId = NewType("ClientMessageId", str)
+CommandId = NewType("CommandId", str)
+ConnectionId = NewType("ConnectionId", str)
+GatewayId = NewType("GatewayId", str)
+AttachmentId = NewType("AttachmentId", str)
+
+type_of_id = StringConstraints(pattern=ID_PATTERN)
+type_of_message_id = StringConstraints(pattern=MESSAGE_ID_PATTERN)
+
+# The same types as fields of models: pydantic checks the pattern in its compiled core.
+ThreadIdField = Annotated[ThreadId, type_of_id]
+UserIdField = Annotated[UserId, type_of_id]
+MessageIdField = Annotated[MessageId, type_of_message_id]
+ClientMessageIdField = Annotated[ClientMessageId, type_of_id]
+CommandIdField = Annotated[CommandId, type_of_id]
+GatewayIdField = Annotated[GatewayId, type_of_id]
+AttachmentIdField = Annotated[AttachmentId, type_of_id]
+UserTypeField = Annotated[str, type_of_id]
+
+
+class InvalidId(ValueError):
+    """A text that is no id. Carries what kind of id it should have been, never the text itself."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"not a valid {kind}: 1 to {ID_MAX_CHARS} characters of A-Z a-z 0-9 _ - : @ + = |")
+        self.kind = kind
+
+
+def _checked(text: str, kind: str) -> str:
+    if _ID.match(text) is None:
+        raise InvalidId(kind)
+    return text
+
+
+def parse_thread_id(text: str) -> ThreadId:
+    """The text as a thread id, or InvalidId."""
+    return ThreadId(_checked(text, "threadId"))
+
+
+def parse_user_id(text: str) -> UserId:
+    """The text as a user id, or InvalidId."""
+    return UserId(_checked(text, "userId"))
+
+
+def parse_gateway_id(text: str) -> GatewayId:
+    """The text as a gateway id, or InvalidId."""
+    return GatewayId(_checked(text, "gatewayId"))
+
+
+def message_id(thread_id: ThreadId, seq: int) -> MessageId:
+    """The id of message `seq` (1, 2, ...) of a thread."""
+    return MessageId(f"{thread_id}~{seq}")
+
+
+def split_message_id(text: str) -> tuple[ThreadId, int]:
+    """(thread id, seq) of a message id, or InvalidId. The message need not exist."""
+    if _MESSAGE_ID.match(text) is None:
+        raise InvalidId("messageId")
+    thread_id, _, seq = text.rpartition("~")
+    return ThreadId(thread_id), int(seq)

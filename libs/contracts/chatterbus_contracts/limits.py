@@ -1,0 +1,47 @@
+"""Every limit of the protocol: its value, unit and the reason for it. docs/protocol.md is generated from this table.
+
+Limits here are part of the contract and the same everywhere. What an operator may tune (rates, caps on connections)
+is a setting of the service that enforces it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One row: what is limited, to what, in which unit, and why."""
+
+    value: int
+    unit: str
+    why: str
+
+
+LIMITS: Final[dict[str, Limit]] = {
+    "frame": Limit(65_536, "bytes", "one frame holds any message; more belongs in an attachment"),
+    "id": Limit(128, "characters", "ids are keys of indexes and tokens of subjects"),
+    "content": Limit(16_000, "characters", "a message is read by a person; a book is an attachment"),
+    "title": Limit(200, "characters", "one line in an inbox"),
+    "name": Limit(100, "characters", "one line beside a message"),
+    "metadata": Limit(8_192, "bytes of JSON", "the product's own card, not its database"),
+    "attachments": Limit(10, "per message", "a message is rendered whole"),
+    "mentions": Limit(50, "per message", "each mention is counted for its user"),
+    "members_per_create": Limit(500, "members", "one command creates them in one transaction"),
+    "history_page": Limit(200, "messages", "a screenful or five; never the whole thread"),
+    "changes_page": Limit(500, "changes", "one answer stays well below a NATS message"),
+    "threads_page": Limit(100, "threads", "an inbox is read from the top"),
+    "page_bytes": Limit(524_288, "bytes", "a page ends early rather than exceed what NATS carries"),
+}
+
+FRAME_MAX_BYTES: Final = LIMITS["frame"].value
+CONTENT_MAX_CHARS: Final = LIMITS["content"].value
+TITLE_MAX_CHARS: Final = LIMITS["title"].value
+NAME_MAX_CHARS: Final = LIMITS["name"].value
+METADATA_MAX_BYTES: Final = LIMITS["metadata"].value
+ATTACHMENTS_MAX: Final = LIMITS["attachments"].value
+MENTIONS_MAX: Final = LIMITS["mentions"].value
+MEMBERS_PER_CREATE_MAX: Final = LIMITS["members_per_create"].value
+HISTORY_PAGE_MAX: Final = LIMITS["history_page"].value
+CHANGES_PAGE_MAX: Final = LIMITS["changes_page"].value
+THREADS_PAGE_MAX: Final = LIMITS["threads_page"].value
+PAGE_MAX_BYTES: Final = LIMITS["page_bytes"].value

@@ -1,0 +1,194 @@
+"""Queries of the `store` service: what a gateway asks the persister (request and reply over NATS).
+
+Promises: `QUERIES` names every query with the model of its question and of its answer; an answer is the JSON of that
+model, or an error reply whose code is an ErrorCode. Pages are keyed by position, never by offset, and end early at
+PAGE_MAX_BYTES. What the asking user may not see is answered like what does not exist.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, SerializeAsAny, TypeAdapter
+
+from chatterbus_contracts.codec import Wire
+from chatterbus_contracts.frames.server import (
+    DeliveredReceipt,
+    MemberAdded,
+    MemberRemoved,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    ReadReceipt,
+    ThreadUpdated,
+)
+from chatterbus_contracts.ids import MessageIdField, ThreadIdField, UserIdField
+from chatterbus_contracts.limits import CHANGES_PAGE_MAX, HISTORY_PAGE_MAX, THREADS_PAGE_MAX
+from chatterbus_contracts.states import MemberState, MessageState, Rev, Seq, ThreadState, ThreadSummary
+from chatterbus_contracts.text import Text
+
+Change = Annotated[
+    MessageCreated
+    | MessageUpdated
+    | MessageDeleted
+    | ThreadUpdated
+    | MemberAdded
+    | MemberRemoved
+    | ReadReceipt
+    | DeliveredReceipt,
+    Field(discriminator="type"),
+]
+
+
+class AskInfo(Wire):
+    """Which store is this?"""
+
+
+class Info(Wire):
+    """`epoch` changes when the database was replaced; `partitions` is fixed at its creation."""
+
+    epoch: str
+    partitions: int
+
+
+class AskThread(Wire):
+    """One thread, as a member sees it."""
+
+    thread_id: ThreadIdField
+    user_id: UserIdField
+
+
+class AskThreads(Wire):
+    """A user's threads, newest activity first."""
+
+    user_id: UserIdField
+    cursor: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=THREADS_PAGE_MAX)] = 50
+
+
+class ThreadsPage(Wire):
+    """Threads and the cursor of the next page, None after the last."""
+
+    items: list[ThreadSummary]
+    next_cursor: str | None
+
+
+class AskHistory(Wire):
+    """Messages of a thread: the last ones, those before a seq (newest of them), or those after one (oldest)."""
+
+    thread_id: ThreadIdField
+    user_id: UserIdField
+    before_seq: Seq | None = None
+    after_seq: Seq | None = None
+    limit: Annotated[int, Field(ge=1, le=HISTORY_PAGE_MAX)] = 50
+
+
+class HistoryPage(Wire):
+    """Messages in seq order. `nextCursor` is the seq to go on from in the asked direction, None at the end."""
+
+    items: list[MessageState]
+    next_cursor: str | None
+
+
+class AskMessage(Wire):
+    """One message, for a member of its thread."""
+
+    message_id: MessageIdField
+    user_id: UserIdField
+
+
+class AskChanges(Wire):
+    """What changed in a thread since a rev, as current states."""
+
+    thread_id: ThreadIdField
+    user_id: UserIdField
+    since_rev: Rev
+    limit: Annotated[int, Field(ge=1, le=CHANGES_PAGE_MAX)] = 200
+
+
+class ChangesPage(Wire):
+    """Changes in rev order. The page is complete through `throughRev`; revs that were superseded do not appear.
+    `complete` says that `throughRev` is the thread's rev at the time of asking."""
+
+    thread_id: ThreadIdField
+    items: list[SerializeAsAny[Change]]
+    through_rev: Rev
+    rev: Rev
+    complete: bool
+    next_cursor: str | None
+
+
+class AskSync(Wire):
+    """Everything a subscription starts from, read in one snapshot. With `sinceRev`, the changes since then."""
+
+    thread_id: ThreadIdField
+    user_id: UserIdField
+    since_rev: Rev | None = None
+    limit: Annotated[int, Field(ge=1, le=CHANGES_PAGE_MAX)] = CHANGES_PAGE_MAX
+
+
+class Sync(Wire):
+    """Position, members, and the changes through `throughRev` (see Subscribed)."""
+
+    thread_id: ThreadIdField
+    rev: Rev
+    through_rev: Rev
+    last_seq: Seq
+    members: list[MemberState]
+    result: Literal["complete", "page", "reset"]
+    reason: str | None
+    changes: list[SerializeAsAny[Change]]
+
+
+class AskMembership(Wire):
+    """Is this user a member of the thread now? Answered by the MemberState, or THREAD_NOT_FOUND."""
+
+    thread_id: ThreadIdField
+    user_id: UserIdField
+
+
+class AskUnread(Wire):
+    """What has this user not read?"""
+
+    user_id: UserIdField
+
+
+class UnreadThread(Wire):
+    """unread = lastSeq - readSeq."""
+
+    thread_id: ThreadIdField
+    last_seq: Seq
+    read_seq: Seq
+    unread: int
+
+
+class Unread(Wire):
+    """Threads with something unread, and the total."""
+
+    items: list[UnreadThread]
+    total_unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of the store: the models of its question and answer."""
+
+    ask: type[Wire]
+    answer: type[Wire]
+
+    @property
+    def adapter(self) -> TypeAdapter[Wire]:
+        """Decodes the question."""
+        return TypeAdapter(self.ask)
+
+
+QUERIES: Final[dict[str, Query]] = {
+    "info": Query(AskInfo, Info),
+    "thread": Query(AskThread, ThreadState),
+    "threads": Query(AskThreads, ThreadsPage),
+    "history": Query(AskHistory, HistoryPage),
+    "message": Query(AskMessage, MessageState),
+    "changes": Query(AskChanges, ChangesPage),
+    "sync": Query(AskSync, Sync),
+    "membership": Query(AskMembership, MemberState),
+    "unread": Query(AskUnread, Unread),
+}

@@ -1,0 +1,97 @@
+"""Bodies of the REST interface. The answers are the states and pages of `states` and `queries`.
+
+Promises: the same fields, limits and codes as the frames. A refusal is an RFC 9457 problem with the code beside it.
+"""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from chatterbus_contracts.codec import Wire
+from chatterbus_contracts.commands import NewMember
+from chatterbus_contracts.errors import ErrorCode, Fate
+from chatterbus_contracts.ids import (
+    AttachmentIdField,
+    ClientMessageIdField,
+    MessageIdField,
+    ThreadIdField,
+    UserIdField,
+    UserTypeField,
+)
+from chatterbus_contracts.limits import ATTACHMENTS_MAX, MEMBERS_PER_CREATE_MAX, MENTIONS_MAX
+from chatterbus_contracts.states import MessageType, Seq
+from chatterbus_contracts.text import Metadata, Text, Title
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+class CreateThreadBody(Wire):
+    """POST /api/chat/threads. The caller becomes an owner; the same id again gives the same thread."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"id": "order-4711", "title": "Order 4711", "members": [{"userId": "bob", "userType": "user"}]}
+            ]
+        }
+    )
+
+    id: ThreadIdField | None = None
+    title: Title | None = None
+    metadata: Metadata | None = None
+    members: Annotated[list[NewMember], Field(max_length=MEMBERS_PER_CREATE_MAX)] = []
+
+
+class AddMembersBody(Wire):
+    """POST /api/chat/threads/{id}/members."""
+
+    members: Annotated[list[NewMember], Field(min_length=1, max_length=MEMBERS_PER_CREATE_MAX)]
+
+
+class SendMessageBody(Wire):
+    """POST /api/chat/messages. Give a clientMessageId to make a retry safe."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"threadId": "order-4711", "content": "Hello", "clientMessageId": "a-7f3c"}],
+        }
+    )
+
+    thread_id: ThreadIdField
+    content: Text
+    client_message_id: ClientMessageIdField | None = None
+    message_type: Annotated[MessageType, Field(strict=False)] = MessageType.TEXT
+    reply_to_id: MessageIdField | None = None
+    attachment_ids: Annotated[list[AttachmentIdField], Field(max_length=ATTACHMENTS_MAX)] = []
+    mentions: Annotated[list[UserIdField], Field(max_length=MENTIONS_MAX)] = []
+    metadata: Metadata | None = None
+    sender_id: UserIdField | None = None
+    sender_type: UserTypeField | None = None
+
+
+class QueuedMessage(Wire):
+    """The body of a 202: safely queued, not yet stored. Ask again with the same clientMessageId."""
+
+    status: str = "queued"
+    thread_id: ThreadIdField
+    client_message_id: ClientMessageIdField
+
+
+class MarkReadBody(Wire):
+    """POST /api/chat/threads/{id}/mark-read: up to a seq or a message, or up to the last one when both are absent."""
+
+    seq: Annotated[Seq, Field(ge=1)] | None = None
+    message_id: MessageIdField | None = None
+
+
+class Problem(Wire):
+    """A refusal (RFC 9457). `code`, `retryable` and `fate` mean what they mean in an error frame."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: Annotated[ErrorCode, Field(strict=False)]
+    retryable: bool
+    fate: Fate
+    retry_after_ms: int | None = None

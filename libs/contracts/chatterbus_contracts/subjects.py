@@ -1,0 +1,109 @@
+"""NATS subjects: the only place where one is built or taken apart.
+
+Promises: :func:`token` is injective and yields one non-empty token of ``A-Z a-z 0-9 _ - =``, so no id can widen, split
+or forge a subject; each builder has its parser beside it. :func:`partition_of` is stable across processes, machines
+and versions.
+"""
+
+import re
+import zlib
+from typing import Final
+
+from chatterbus_contracts.ids import GatewayId, ThreadId, UserId
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+\Z")
+_ESCAPE = re.compile(rb"[^A-Za-z0-9_-]")
+_ESCAPED = re.compile(r"=([0-9A-F]{2})")
+
+ALL: Final = "chat.>"
+ALL_EVENTS: Final = "chat.evt.*"
+
+
+def token(text: str) -> str:
+    """`text` as one subject token: bytes of its UTF-8 outside A-Z a-z 0-9 _ - become ``=XX``."""
+    if _PLAIN.match(text):
+        return text
+    if not text:
+        raise ValueError("an empty text is no token")
+    return _ESCAPE.sub(lambda found: b"=%02X" % found[0][0], text.encode()).decode()
+
+
+def untoken(encoded: str) -> str:
+    """The inverse of token."""
+    if "=" not in encoded:
+        return encoded
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), encoded).encode("latin-1").decode()
+
+
+def partition_of(thread_id: ThreadId, partitions: int) -> int:
+    """The partition of a thread, 0 <= p < partitions: CRC-32 of its id. Fixed for the life of the queue."""
+    return zlib.crc32(thread_id.encode()) % partitions
+
+
+def command_stream(partition: int) -> str:
+    """Name of the stream that holds a partition's commands."""
+    return f"CMD_{partition}"
+
+
+def command_subject(partition: int, gateway_id: GatewayId) -> str:
+    """Where a gateway publishes parcels for a partition."""
+    return f"chat.cmd.{partition}.{token(gateway_id)}"
+
+
+def command_subjects(partition: int) -> str:
+    """All that the partition's stream takes in."""
+    return f"chat.cmd.{partition}.*"
+
+
+def event_subject(thread_id: ThreadId) -> str:
+    """Where the events of a thread are announced."""
+    return f"chat.evt.{token(thread_id)}"
+
+
+def parse_event_subject(subject: str) -> ThreadId:
+    """The thread of an event subject."""
+    return ThreadId(_last(subject, "chat.evt."))
+
+
+def typing_subject(thread_id: ThreadId) -> str:
+    """Where typing notices of a thread pass between gateways."""
+    return f"chat.typ.{token(thread_id)}"
+
+
+def parse_typing_subject(subject: str) -> ThreadId:
+    """The thread of a typing subject."""
+    return ThreadId(_last(subject, "chat.typ."))
+
+
+def gateway_subject(gateway_id: GatewayId) -> str:
+    """Where the answers for a gateway's commands arrive."""
+    return f"chat.gw.{token(gateway_id)}"
+
+
+def parse_gateway_subject(subject: str) -> GatewayId:
+    """The gateway of an answer subject."""
+    return GatewayId(_last(subject, "chat.gw."))
+
+
+def user_subject(user_id: UserId) -> str:
+    """Where frames for all connections of a user arrive."""
+    return f"chat.user.{token(user_id)}"
+
+
+def parse_user_subject(subject: str) -> UserId:
+    """The user of a user subject."""
+    return UserId(_last(subject, "chat.user."))
+
+
+STORE_SERVICE: Final = "store"
+
+
+def store_subject(query: str) -> str:
+    """Where a query of the store service is asked."""
+    return f"chat.store.{query}"
+
+
+def _last(subject: str, prefix: str) -> str:
+    if not subject.startswith(prefix) or "." in subject[len(prefix) :]:
+        raise ValueError(f"not a subject of {prefix}")
+    return untoken(subject[len(prefix) :])
