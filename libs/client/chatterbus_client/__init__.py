@@ -1,1 +1,91 @@
-"""Chatterbus Python client: asyncio SDK with outbox, reconnect and resume."""
+"""Chatterbus Python client: asyncio SDK with outbox, reconnect and resume.
+
+    async with Client("http://127.0.0.1:8080", user_id="alice") as client:
+        thread = await client.thread("demo")
+        sent = await thread.send("hello")
+
+Start reading at `client`; `settings` has every number, `errors` what can go wrong, `events` what it tells.
+"""
+
+from chatterbus_client.client import Client
+from chatterbus_client.errors import (
+    ClientClosed,
+    NoToken,
+    NotYetSent,
+    OutboxBusy,
+    OutboxFull,
+    Refused,
+    Unreachable,
+)
+from chatterbus_client.event_stream import EventStream
+from chatterbus_client.events import (
+    CaughtUp,
+    ClientEvent,
+    ConnectionChanged,
+    Lagged,
+    SendChanged,
+    State,
+    ThreadLost,
+)
+from chatterbus_client.outbox_file import FileOutbox
+from chatterbus_client.outbox_store import MemoryOutbox, OutboxStore
+from chatterbus_client.pending import Pending, Sent, Status
+from chatterbus_client.settings import ClientSettings
+from chatterbus_client.thread import Thread
+from chatterbus_contracts.frames.server import (
+    DeliveredReceipt,
+    MemberAdded,
+    MemberRemoved,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    ReadReceipt,
+    Reconnect,
+    Resync,
+    ThreadUpdated,
+    TokenExpiring,
+    TypingNotice,
+)
+from chatterbus_contracts.states import MemberState, MessageState, ThreadState
+
+__all__ = [
+    "CaughtUp",
+    "Client",
+    "ClientClosed",
+    "ClientEvent",
+    "ClientSettings",
+    "ConnectionChanged",
+    "DeliveredReceipt",
+    "EventStream",
+    "FileOutbox",
+    "Lagged",
+    "MemberAdded",
+    "MemberRemoved",
+    "MemberState",
+    "MemoryOutbox",
+    "MessageCreated",
+    "MessageDeleted",
+    "MessageState",
+    "MessageUpdated",
+    "NoToken",
+    "NotYetSent",
+    "OutboxBusy",
+    "OutboxFull",
+    "OutboxStore",
+    "Pending",
+    "ReadReceipt",
+    "Reconnect",
+    "Refused",
+    "Resync",
+    "SendChanged",
+    "Sent",
+    "State",
+    "Status",
+    "Thread",
+    "ThreadLost",
+    "ThreadState",
+    "ThreadUpdated",
+    "TokenExpiring",
+    "TypingNotice",
+    "Unreachable",
+]

@@ -1,10 +1,11 @@
 """Bytes to values and back, for everything that travels.
 
 Promises: :func:`decode` yields a value of the asked type or raises DecodeError, whatever the bytes are; the error says
-which field is wrong and why, and never repeats the input. :func:`encode` writes camelCase JSON without None fields.
+which field is wrong and why, and never repeats the input. :func:`encode` is its inverse: camelCase JSON
+without the optional fields that are None; a required field that is None is written as null.
 """
 
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -29,6 +30,12 @@ class Wire(BaseModel):
         strict=True,
         frozen=True,
     )
+
+    omitted_when_none: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.omitted_when_none = frozenset(name for name, field in cls.model_fields.items() if field.default is None)
 
 
 class DecodeError(ValueError):
@@ -64,9 +71,10 @@ def parse_json(data: bytes | str) -> Any:
         raise DecodeError(f"not valid JSON: {error}") from None
 
 
-def encode(model: BaseModel) -> bytes:
-    """The model as JSON, without fields that are None."""
-    return model.__pydantic_serializer__.to_json(model, by_alias=True, exclude_none=True)
+def encode(model: Wire) -> bytes:
+    """The model as JSON, without those of its own optional fields that are None."""
+    absent = {name for name in model.omitted_when_none if getattr(model, name) is None}
+    return model.__pydantic_serializer__.to_json(model, by_alias=True, exclude=absent or None)
 
 
 def encode_json(value: Any) -> bytes:

@@ -6,7 +6,7 @@ DecodeError that it deserves, so that a poisoned command never hides its neighbo
 is allowed: the ledger decides.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -23,7 +23,7 @@ from chatterbus_contracts.ids import (
 )
 from chatterbus_contracts.limits import MEMBERS_PER_CREATE_MAX
 from chatterbus_contracts.states import MessageType, Role, Seq
-from chatterbus_contracts.text import Text, Title
+from chatterbus_contracts.text import Metadata, Text, Title
 
 PARCEL_MAX_COMMANDS: Final = 256
 PARCEL_MAX_BYTES: Final = 524_288
@@ -52,7 +52,7 @@ class CreateThread(_Command):
 
     kind: Literal["thread.create"] = "thread.create"
     title: Title | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     members: Annotated[list[NewMember], Field(max_length=MEMBERS_PER_CREATE_MAX)] = []
     open: bool = False
 
@@ -74,7 +74,7 @@ class StoreMessage(_Command):
     reply_to_id: MessageIdField | None = None
     attachment_ids: list[AttachmentIdField] = []
     mentions: list[UserIdField] = []
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
 
 
 class MoveCursor(_Command):

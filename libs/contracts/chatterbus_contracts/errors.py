@@ -105,7 +105,9 @@ class CloseCode(IntEnum):
     """Why the server ends a connection. 4000-4499: reconnect and resume. 4500-4999: do not."""
 
     NORMAL = 1000
+    PROTOCOL_ERROR = 1002
     UNSUPPORTED_DATA = 1003
+    INVALID_TEXT = 1007
     MESSAGE_TOO_BIG = 1009
     DRAINING = 4000
     SLOW_CONSUMER = 4008
@@ -131,7 +133,9 @@ class CloseRow:
 
 CLOSES: Final[dict[CloseCode, CloseRow]] = {
     CloseCode.NORMAL: CloseRow("the client said goodbye", "nothing", reconnect=False),
+    CloseCode.PROTOCOL_ERROR: CloseRow("bytes that are no WebSocket frames", "fix the client", reconnect=False),
     CloseCode.UNSUPPORTED_DATA: CloseRow("a binary frame came", "send text frames", reconnect=False),
+    CloseCode.INVALID_TEXT: CloseRow("a text frame was not UTF-8", "send UTF-8", reconnect=False),
     CloseCode.MESSAGE_TOO_BIG: CloseRow("a frame exceeded the limit", "send less", reconnect=False),
     CloseCode.DRAINING: CloseRow("the gateway is shutting down", "reconnect after afterMs, resume", reconnect=True),
     CloseCode.SLOW_CONSUMER: CloseRow("the client read too slowly", "reconnect, resume by rev", reconnect=True),

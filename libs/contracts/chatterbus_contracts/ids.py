@@ -9,11 +9,11 @@ command twice gives the same id. Does not promise that an id exists.
 import re
 from typing import Annotated, Final, NewType
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 ID_MAX_CHARS: Final = 128
 ID_PATTERN: Final = rf"^[A-Za-z0-9_\-:@+=|]{{1,{ID_MAX_CHARS}}}$"
-MESSAGE_ID_PATTERN: Final = rf"^[A-Za-z0-9_\-:@+=|]{{1,{ID_MAX_CHARS}}}~[1-9][0-9]{{0,17}}$"
+MESSAGE_ID_PATTERN: Final = rf"^[A-Za-z0-9_\-:@+=|]{{1,{ID_MAX_CHARS}}}~[1-9][0-9]{{0,14}}$"  # < 2**53, as Seq
 
 _ID = re.compile(ID_PATTERN[:-1] + r"\Z")
 _MESSAGE_ID = re.compile(MESSAGE_ID_PATTERN[:-1] + r"\Z")
@@ -31,14 +31,16 @@ type_of_id = StringConstraints(pattern=ID_PATTERN)
 type_of_message_id = StringConstraints(pattern=MESSAGE_ID_PATTERN)
 
 # The same types as fields of models: pydantic checks the pattern in its compiled core.
-ThreadIdField = Annotated[ThreadId, type_of_id]
-UserIdField = Annotated[UserId, type_of_id]
-MessageIdField = Annotated[MessageId, type_of_message_id]
-ClientMessageIdField = Annotated[ClientMessageId, type_of_id]
-CommandIdField = Annotated[CommandId, type_of_id]
-GatewayIdField = Annotated[GatewayId, type_of_id]
-AttachmentIdField = Annotated[AttachmentId, type_of_id]
-UserTypeField = Annotated[str, type_of_id]
+ThreadIdField = Annotated[ThreadId, type_of_id, Field(description="id of a thread")]
+UserIdField = Annotated[UserId, type_of_id, Field(description="id of a user, from the embedding product")]
+MessageIdField = Annotated[MessageId, type_of_message_id, Field(description="place of a message: `<threadId>~<seq>`")]
+ClientMessageIdField = Annotated[
+    ClientMessageId, type_of_id, Field(description="chosen by the client; the same one again is the same message")
+]
+CommandIdField = Annotated[CommandId, type_of_id, Field(description="id of a command")]
+GatewayIdField = Annotated[GatewayId, type_of_id, Field(description="id of a gateway process")]
+AttachmentIdField = Annotated[AttachmentId, type_of_id, Field(description="id of an uploaded file")]
+UserTypeField = Annotated[str, type_of_id, Field(description="what the product calls this kind of user")]
 
 
 class InvalidId(ValueError):

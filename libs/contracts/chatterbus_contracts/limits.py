@@ -24,6 +24,7 @@ LIMITS: Final[dict[str, Limit]] = {
     "title": Limit(200, "characters", "one line in an inbox"),
     "name": Limit(100, "characters", "one line beside a message"),
     "metadata": Limit(8_192, "bytes of JSON", "the product's own card, not its database"),
+    "metadata_depth": Limit(32, "levels", "what a client may nest must fit, wrapped, in every JSON parser on its way"),
     "attachments": Limit(10, "per message", "a message is rendered whole"),
     "mentions": Limit(50, "per message", "each mention is counted for its user"),
     "members_per_create": Limit(500, "members", "one command creates them in one transaction"),
@@ -38,6 +39,7 @@ CONTENT_MAX_CHARS: Final = LIMITS["content"].value
 TITLE_MAX_CHARS: Final = LIMITS["title"].value
 NAME_MAX_CHARS: Final = LIMITS["name"].value
 METADATA_MAX_BYTES: Final = LIMITS["metadata"].value
+METADATA_MAX_DEPTH: Final = LIMITS["metadata_depth"].value
 ATTACHMENTS_MAX: Final = LIMITS["attachments"].value
 MENTIONS_MAX: Final = LIMITS["mentions"].value
 MEMBERS_PER_CREATE_MAX: Final = LIMITS["members_per_create"].value

@@ -1,15 +1,22 @@
 """NATS subjects: the only place where one is built or taken apart.
 
 Promises: :func:`token` is injective and yields one non-empty token of ``A-Z a-z 0-9 _ - =``, so no id can widen, split
-or forge a subject; each builder has its parser beside it. :func:`partition_of` is stable across processes, machines
-and versions.
+or forge a subject; each parser raises ValueError for what the builder beside it never builds. :func:`partition_of` is
+stable across processes, machines and versions.
 """
 
 import re
 import zlib
 from typing import Final
 
-from chatterbus_contracts.ids import GatewayId, ThreadId, UserId
+from chatterbus_contracts.ids import (
+    GatewayId,
+    ThreadId,
+    UserId,
+    parse_gateway_id,
+    parse_thread_id,
+    parse_user_id,
+)
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+\Z")
 _ESCAPE = re.compile(rb"[^A-Za-z0-9_-]")
@@ -62,7 +69,7 @@ def event_subject(thread_id: ThreadId) -> str:
 
 def parse_event_subject(subject: str) -> ThreadId:
     """The thread of an event subject."""
-    return ThreadId(_last(subject, "chat.evt."))
+    return parse_thread_id(_last(subject, "chat.evt."))
 
 
 def typing_subject(thread_id: ThreadId) -> str:
@@ -72,7 +79,7 @@ def typing_subject(thread_id: ThreadId) -> str:
 
 def parse_typing_subject(subject: str) -> ThreadId:
     """The thread of a typing subject."""
-    return ThreadId(_last(subject, "chat.typ."))
+    return parse_thread_id(_last(subject, "chat.typ."))
 
 
 def gateway_subject(gateway_id: GatewayId) -> str:
@@ -82,7 +89,7 @@ def gateway_subject(gateway_id: GatewayId) -> str:
 
 def parse_gateway_subject(subject: str) -> GatewayId:
     """The gateway of an answer subject."""
-    return GatewayId(_last(subject, "chat.gw."))
+    return parse_gateway_id(_last(subject, "chat.gw."))
 
 
 def user_subject(user_id: UserId) -> str:
@@ -92,7 +99,7 @@ def user_subject(user_id: UserId) -> str:
 
 def parse_user_subject(subject: str) -> UserId:
     """The user of a user subject."""
-    return UserId(_last(subject, "chat.user."))
+    return parse_user_id(_last(subject, "chat.user."))
 
 
 STORE_SERVICE: Final = "store"
@@ -106,4 +113,8 @@ def store_subject(query: str) -> str:
 def _last(subject: str, prefix: str) -> str:
     if not subject.startswith(prefix) or "." in subject[len(prefix) :]:
         raise ValueError(f"not a subject of {prefix}")
-    return untoken(subject[len(prefix) :])
+    encoded = subject[len(prefix) :]
+    text = untoken(encoded)
+    if token(text) != encoded:
+        raise ValueError("not a token of ours")
+    return text

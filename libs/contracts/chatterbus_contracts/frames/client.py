@@ -31,14 +31,14 @@ class Auth(Wire):
     On an open socket it renews the token."""
 
     type: Literal["auth"] = "auth"
-    token: Annotated[str, Field(max_length=TOKEN_MAX_CHARS)] | None = None
-    user_id: UserIdField | None = None
+    token: Annotated[str, Field(max_length=TOKEN_MAX_CHARS)] | None = Field(default=None, description="a JWT")
+    user_id: UserIdField | None = Field(default=None, description="the token's user, or (development mode) whoever")
     user_type: UserTypeField | None = None
     name: Name | None = None
-    thread_id: ThreadIdField | None = None
-    since_rev: Rev | None = None
-    device_id: UserIdField | None = None
-    protocol_version: int | None = None
+    thread_id: ThreadIdField | None = Field(default=None, description="also subscribe to this thread")
+    since_rev: Rev | None = Field(default=None, description="the thread's last rev that this client has")
+    device_id: UserIdField | None = Field(default=None, description="id of the device, chosen by the client")
+    protocol_version: int | None = Field(default=None, description="version the client was written for")
 
 
 class Subscribe(Wire):
@@ -46,7 +46,7 @@ class Subscribe(Wire):
 
     type: Literal["subscribe"] = "subscribe"
     thread_id: ThreadIdField
-    since_rev: Rev | None = None
+    since_rev: Rev | None = Field(default=None, description="the thread's last rev that this client has")
     ref: Ref | None = None
 
 
@@ -64,15 +64,15 @@ class SendMessage(Wire):
 
     type: Literal["message"] = "message"
     thread_id: ThreadIdField
-    content: Text
+    content: Text = Field(description="what is said; not blank, unless a file comes with it")
     client_message_id: ClientMessageIdField | None = None
     message_type: Annotated[MessageType, Field(strict=False)] = MessageType.TEXT
-    reply_to_id: MessageIdField | None = None
+    reply_to_id: MessageIdField | None = Field(default=None, description="the message of this thread it answers")
     attachment_ids: Annotated[list[AttachmentIdField], Field(max_length=ATTACHMENTS_MAX)] = []
     mentions: Annotated[list[UserIdField], Field(max_length=MENTIONS_MAX)] = []
     metadata: Metadata | None = None
-    sender_id: UserIdField | None = None
-    sender_type: UserTypeField | None = None
+    sender_id: UserIdField | None = Field(default=None, description="if given, the token's user")
+    sender_type: UserTypeField | None = Field(default=None, description="if given, the token's user type")
 
 
 class Typing(Wire):
@@ -80,19 +80,19 @@ class Typing(Wire):
 
     type: Literal["typing"] = "typing"
     thread_id: ThreadIdField
-    is_typing: bool = True
-    user_id: UserIdField | None = None
-    user_type: UserTypeField | None = None
+    is_typing: bool = Field(default=True, description="false: stopped")
+    user_id: UserIdField | None = Field(default=None, description="if given, the token's user")
+    user_type: UserTypeField | None = Field(default=None, description="if given, the token's user type")
 
 
 class Receipt(Wire):
     """A cursor: everything up to `seq` (or up to `messageId`) has arrived, or was read. Not answered unless wrong."""
 
     thread_id: ThreadIdField
-    message_id: MessageIdField | None = None
+    message_id: MessageIdField | None = Field(default=None, description="this, or seq")
     seq: Annotated[Seq, Field(ge=1)] | None = None
-    reader_id: UserIdField | None = None
-    reader_type: UserTypeField | None = None
+    reader_id: UserIdField | None = Field(default=None, description="if given, the token's user")
+    reader_type: UserTypeField | None = Field(default=None, description="if given, the token's user type")
 
 
 class SendDelivered(Receipt):
@@ -111,7 +111,7 @@ class Ping(Wire):
     """A sign of life that a browser can send. Answered by pong with the same id."""
 
     type: Literal["ping"] = "ping"
-    id: Ref | None = None
+    id: Ref | None = Field(default=None, description="comes back in pong")
 
 
 ClientFrame = Auth | Subscribe | Unsubscribe | SendMessage | Typing | SendDelivered | SendRead | Ping

@@ -22,13 +22,13 @@ class AuthSuccess(Wire):
     type: Literal["auth_success"] = "auth_success"
     user_id: UserIdField
     user_type: str
-    connection_id: str
-    protocol_version: int
+    connection_id: str = Field(description="id of this connection, for support and logs")
+    protocol_version: int = Field(description="version the server speaks")
     store_epoch: str | None = Field(description="changes when the store was replaced: forget all revs then")
     server_time: Time
-    heartbeat_interval_ms: int
+    heartbeat_interval_ms: int = Field(description="send something, a ping will do, at least this often")
     token_expires_at: Time | None
-    limits: dict[str, int]
+    limits: dict[str, int] = Field(description="the limits of this server, by name")
 
 
 class Subscribed(Wire):
@@ -39,12 +39,12 @@ class Subscribed(Wire):
     type: Literal["subscribed"] = "subscribed"
     thread_id: ThreadIdField
     rev: Rev
-    through_rev: Rev
+    through_rev: Rev = Field(description="what follows this frame is complete up to this rev")
     last_seq: Seq
     members: list[MemberState]
-    result: Literal["complete", "page", "reset"]
-    reason: str | None = None
-    ref: str | None = None
+    result: Literal["complete", "page", "reset"] = Field(description="see above")
+    reason: str | None = Field(default=None, description="why it is not complete")
+    ref: str | None = Field(default=None, description="of the request")
 
 
 class Unsubscribed(Wire):
@@ -52,7 +52,7 @@ class Unsubscribed(Wire):
 
     type: Literal["unsubscribed"] = "unsubscribed"
     thread_id: ThreadIdField
-    ref: str | None = None
+    ref: str | None = Field(default=None, description="of the request")
 
 
 class MessageCreated(Wire):
@@ -139,7 +139,7 @@ class MessageAck(Wire):
     type: Literal["message_ack"] = "message_ack"
     client_message_id: ClientMessageIdField
     thread_id: ThreadIdField
-    status: Literal["queued", "sent"]
+    status: Literal["queued", "sent"] = Field(description="see above")
     server_message_id: MessageIdField | None = None
     seq: Seq | None = None
     rev: Rev | None = None
@@ -150,7 +150,7 @@ class Ack(Wire):
     """A request was carried out."""
 
     type: Literal["ack"] = "ack"
-    ref: str | None = None
+    ref: str | None = Field(default=None, description="of the request")
     thread_id: ThreadIdField | None = None
     rev: Rev | None = None
 
@@ -162,16 +162,16 @@ class TypingNotice(Wire):
     thread_id: ThreadIdField
     user_id: UserIdField
     user_type: str
-    is_typing: bool
-    expires_in_ms: int = TYPING_EXPIRES_MS
+    is_typing: bool = Field(description="false: stopped")
+    expires_in_ms: int = Field(default=TYPING_EXPIRES_MS, description="forget it after this long")
 
 
 class Resync(Wire):
     """The server knows that events may be missing: fetch the changes of this thread, or of all of them."""
 
     type: Literal["resync"] = "resync"
-    thread_id: ThreadIdField | None = None
-    reason: str
+    thread_id: ThreadIdField | None = Field(default=None, description="absent: all threads")
+    reason: str = Field(description="for people and logs")
 
 
 class TokenExpiring(Wire):
@@ -185,15 +185,15 @@ class Reconnect(Wire):
     """The gateway is draining: come back after `afterMs` and resume."""
 
     type: Literal["reconnect"] = "reconnect"
-    after_ms: int
-    resume: bool = True
+    after_ms: int = Field(description="wait this long first; spread, so that not all come at once")
+    resume: bool = Field(default=True, description="the state is kept: subscribe with sinceRev")
 
 
 class Pong(Wire):
     """The answer to ping."""
 
     type: Literal["pong"] = "pong"
-    id: str | None = None
+    id: str | None = Field(default=None, description="of the ping")
     server_time: Time
 
 
@@ -203,14 +203,16 @@ class Error(Wire):
 
     type: Literal["error"] = "error"
     code: Annotated[ErrorCode, Field(strict=False)]
-    message: str
-    retryable: bool
-    fate: Fate
-    retry_after_ms: int | None = None
-    ref: str | None = None
-    client_message_id: str | None = None
-    thread_id: str | None = None
-    original_message: dict[str, Any] | None = None
+    message: str = Field(description="for people; may change")
+    retryable: bool = Field(description="the same request may be sent again")
+    fate: Fate = Field(description="rejected: not stored and never will be; unknown: it may be stored")
+    retry_after_ms: int | None = Field(default=None, description="wait this long before the retry")
+    ref: str | None = Field(default=None, description="of the request")
+    client_message_id: str | None = Field(default=None, description="of the refused message")
+    thread_id: str | None = Field(default=None, description="of the request")
+    original_message: dict[str, Any] | None = Field(
+        default=None, description="the refused frame, as this client sent it"
+    )
 
 
 ServerFrame = (

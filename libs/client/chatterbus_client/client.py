@@ -1,0 +1,367 @@
+"""The client: one connection, an outbox, and a true view of every followed thread.
+
+Promises
+- `send` returns when the message is committed in the store; `post` returns at once. Either way a message is sent until
+  it is stored or refused for good, across reconnects, stored once, and per thread in the order posted.
+- A followed thread's view and events have no holes and no repetitions, across reconnects.
+- Every call has a deadline. Nothing that people wrote is logged.
+Does not promise to outlive its process: that takes a FileOutbox.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import uuid
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from chatterbus_client.addresses import Addresses
+from chatterbus_client.connection import Connection, ConnectionLost
+from chatterbus_client.cursors import Cursors
+from chatterbus_client.delivery import Delivery
+from chatterbus_client.draft import checked_message
+from chatterbus_client.errors import ClientClosed, NotYetSent, Unreachable
+from chatterbus_client.event_stream import EventStream, EventStreams
+from chatterbus_client.events import ClientEvent, ConnectionChanged, SendChanged, State
+from chatterbus_client.following import Following
+from chatterbus_client.identity import Identity, TokenCallback
+from chatterbus_client.inbox import Inbox
+from chatterbus_client.link import Link
+from chatterbus_client.outbox import Outbox
+from chatterbus_client.outbox_store import MemoryOutbox, OutboxStore
+from chatterbus_client.pending import Pending, Sent
+from chatterbus_client.reconnect_policy import ReconnectPolicy
+from chatterbus_client.rest import Rest
+from chatterbus_client.settings import ClientSettings
+from chatterbus_client.thread import Thread
+from chatterbus_contracts.commands import NewMember
+from chatterbus_contracts.frames.client import SendDelivered, SendRead, Typing
+from chatterbus_contracts.frames.server import AuthSuccess
+from chatterbus_contracts.ids import ThreadId
+from chatterbus_contracts.queries import ChangesPage, HistoryPage, ThreadsPage, Unread
+from chatterbus_contracts.states import ThreadState
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """Use it as `async with Client(...) as client`. Give a token, a callback that gets one, or (development mode of
+    the server) only a user_id."""
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8080",
+        *,
+        token: str | TokenCallback | None = None,
+        user_id: str | None = None,
+        user_type: str | None = "user",
+        name: str | None = None,
+        outbox: OutboxStore | None = None,
+        http_fallback: bool = True,
+        settings: ClientSettings | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        chance: Callable[[], float] = random.random,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._settings = settings = settings or ClientSettings()
+        self._addresses = Addresses.of(url)
+        self._identity = Identity(token, user_id, user_type, name, timeout_s=settings.token_timeout_s)
+        self._store: OutboxStore = outbox if outbox is not None else MemoryOutbox()
+        self._http_fallback = http_fallback
+        self._transport = transport
+        self._chance = chance
+        self._new_id = new_id
+        self._streams = EventStreams(settings.events_max)
+        self._cursors = Cursors()
+        self._connection: Connection | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        self._closed: ClientClosed | None = None
+        self._me: AuthSuccess | None = None
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        settings, identity = self._settings, self._identity
+        policy = ReconnectPolicy(
+            self._chance,
+            can_renew_token=identity.can_renew,
+            initial_s=settings.reconnect_initial_s,
+            maximum_s=settings.reconnect_maximum_s,
+            stable_after_s=settings.stable_after_s,
+        )
+        self._rest = Rest(self._addresses, identity, settings, self._transport)
+        self._delivery = Delivery(
+            Outbox(settings, self._chance),
+            self._store,
+            self._rest,
+            settings,
+            self._send_changed,
+            http_fallback=self._http_fallback,
+        )
+        self._following = Following(self._rest, settings, self._streams.put, self._position_changed)
+        self._inbox = Inbox(self._delivery, self._following, self._cursors, self._streams.put)
+        self._link = Link(self._addresses, identity, settings, policy, self)
+        self._tasks = [asyncio.create_task(self._link.run()), asyncio.create_task(self._delivery.run())]
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leaving without an error waits for what was posted, at most `drain_timeout_s`."""
+        if kind is None and self._closed is None:
+            with contextlib.suppress(TimeoutError):
+                await self.drain(self._settings.drain_timeout_s)
+        await self.close()
+
+    async def close(self) -> None:
+        """Say goodbye and stop. What is still in the outbox stays in its store."""
+        self._closed = self._closed or ClientClosed("the client was closed")
+        for task in self._tasks:
+            task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        self._following.close(self._closed)
+        self._delivery.close(self._closed)
+        await self._rest.close()
+        if self._link.state is not State.CLOSED:
+            self._link.state = State.CLOSED
+            self._streams.put(ConnectionChanged(State.CLOSED, self._closed.reason))
+        self._streams.end()
+        self._changed.set()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result  # a defect of ours: it must not pass in silence
+
+    @property
+    def state(self) -> State:
+        """Where the connection is."""
+        return self._link.state
+
+    @property
+    def user_id(self) -> str | None:
+        """Who the server takes us for; before the first connection, who we say we are."""
+        return self._me.user_id if self._me is not None else self._identity.user_id
+
+    @property
+    def session(self) -> AuthSuccess | None:
+        """What the server said when it last accepted us."""
+        return self._me
+
+    async def wait_online(self, timeout_s: float = 10.0, *, fail_fast: bool = False) -> None:
+        """Wait until connected and caught up. Raises Unreachable after `timeout_s`, or (`fail_fast`) when the first
+        attempt fails; Refused or ClientClosed when the server does not want us."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.state is not State.ONLINE and not (fail_fast and self._link.failures):
+                    self._check_open()
+                    self._changed.clear()
+                    await self._changed.wait()
+        self._check_open()
+        if self.state is not State.ONLINE:
+            raise Unreachable(self._addresses.http, self._link.reason or self.state)
+
+    # Threads and events
+
+    async def thread(self, thread_id: str, *, history: int = 50) -> Thread:
+        """Follow a thread, across reconnects, and load its last `history` messages. Raises Refused, Unreachable."""
+        self._check_open()
+        try:
+            timeline = await self._following.follow(_thread_id(thread_id), history)
+        except TimeoutError:
+            self._check_open()
+            raise Unreachable(self._addresses.http, self._link.reason or "no answer to subscribe") from None
+        return Thread(self, timeline)
+
+    async def leave(self, thread_id: str) -> None:
+        """Stop following a thread (the membership stays)."""
+        await self._following.unfollow(_thread_id(thread_id))
+
+    def events(self, thread_id: str | None = None) -> EventStream:
+        """Everything that happens from now on, or what happens in one thread. See event_stream for its bound."""
+        if thread_id is None:
+            return self._streams.open()
+        return self._streams.open(lambda event: getattr(event, "thread_id", None) == thread_id)
+
+    # Messages
+
+    async def send(self, thread_id: str, content: str, *, timeout_s: float | None = None, **options: Any) -> Sent:
+        """Post and wait until it is stored. Raises Refused if it never will be; NotYetSent when `timeout_s` (default
+        `send_timeout_s`) is over: it is still being sent then. Options are those of `post`."""
+        pending = self.post(thread_id, content, **options)
+        try:
+            async with asyncio.timeout(self._settings.send_timeout_s if timeout_s is None else timeout_s):
+                return await pending
+        except TimeoutError:
+            raise NotYetSent(pending.client_message_id) from None
+
+    def post(
+        self,
+        thread_id: str,
+        content: str,
+        *,
+        client_message_id: str | None = None,
+        message_type: str = "text",
+        reply_to_id: str | None = None,
+        attachment_ids: Sequence[str] = (),
+        mentions: Sequence[str] = (),
+        metadata: dict[str, Any] | None = None,
+    ) -> Pending:
+        """Put a message into the outbox and return at once. Raises OutboxFull, and Refused for what no server takes.
+        Give a client_message_id of your own to make a repetition by your own code harmless."""
+        self._check_open()
+        values = {
+            "thread_id": thread_id,
+            "content": content,
+            "client_message_id": client_message_id or self._new_id(),
+            "message_type": message_type,
+            "reply_to_id": reply_to_id,
+            "attachment_ids": list(attachment_ids),
+            "mentions": list(mentions),
+            "metadata": metadata,
+        }
+        return self._delivery.post(checked_message(values))
+
+    @property
+    def pending(self) -> list[Pending]:
+        """What was posted and is not stored yet, oldest first; also what an earlier process left in the outbox."""
+        return self._delivery.pendings
+
+    async def drain(self, timeout_s: float = 10.0) -> None:
+        """Wait until all that was posted is stored or refused. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            await self._delivery.drained()
+
+    # Signs
+
+    async def typing(self, thread_id: str, is_typing: bool = True) -> None:
+        """Say that the user is writing. Dropped when offline: it would be stale."""
+        await self._tell(Typing(thread_id=_thread_id(thread_id), is_typing=is_typing))
+
+    async def mark_read(self, thread_id: str, seq: int) -> None:
+        """Everything up to `seq` was read. Kept until a connection can tell it."""
+        if seq > 0 and self._cursors.read(thread_id, seq):
+            await self._tell(SendRead(thread_id=_thread_id(thread_id), seq=seq))
+
+    async def mark_delivered(self, thread_id: str, seq: int) -> None:
+        """Everything up to `seq` has arrived. Kept until a connection can tell it."""
+        if seq > 0 and self._cursors.delivered(thread_id, seq):
+            await self._tell(SendDelivered(thread_id=_thread_id(thread_id), seq=seq))
+
+    # REST
+
+    async def history(
+        self, thread_id: str, *, before_seq: int | None = None, after_seq: int | None = None, limit: int = 50
+    ) -> HistoryPage:
+        """Messages in seq order; of a followed thread they are also loaded into its view."""
+        page = await self._rest.history(thread_id, before_seq=before_seq, after_seq=after_seq, limit=limit)
+        followed = self._following.get(thread_id)
+        if followed is not None:
+            followed.timeline.receive_history(page.items)
+        return page
+
+    async def changes(self, thread_id: str, since_rev: int, *, limit: int = 200) -> ChangesPage:
+        """What changed in a thread since a rev, as current states."""
+        return await self._rest.changes(thread_id, since_rev, limit=limit)
+
+    async def create_thread(
+        self,
+        thread_id: str | None = None,
+        *,
+        title: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        members: Sequence[str | NewMember] = (),
+    ) -> ThreadState:
+        """Create a thread with its members (user ids, or NewMember); the same id again gives the same thread."""
+        return await self._rest.create_thread(thread_id, title=title, metadata=metadata, members=_members(members))
+
+    async def add_members(self, thread_id: str, members: Sequence[str | NewMember]) -> None:
+        """Add members (user ids, or NewMember). For owners."""
+        await self._rest.add_members(thread_id, _members(members))
+
+    async def details(self, thread_id: str) -> ThreadState:
+        """One thread with its members and their cursors."""
+        return await self._rest.details(thread_id)
+
+    async def threads(self, *, cursor: str | None = None, limit: int = 50) -> ThreadsPage:
+        """Our threads, newest activity first."""
+        return await self._rest.threads(cursor=cursor, limit=limit)
+
+    async def unread(self) -> Unread:
+        """What we have not read."""
+        return await self._rest.unread()
+
+    # LinkObserver: what the link tells
+
+    def opened(self, connection: Connection, success: AuthSuccess) -> None:
+        """See LinkObserver."""
+        self._me = success
+        self._connection = connection
+        self._following.opened(connection, success.user_id, success.store_epoch)
+        self._delivery.opened(connection)
+        self._inbox.opened(connection, success.user_id)
+
+    def lost(self) -> None:
+        """See LinkObserver."""
+        self._connection = None
+        self._inbox.lost()
+        self._delivery.lost()
+        self._following.lost()
+
+    def received(self, frame: Any) -> None:
+        """See LinkObserver."""
+        self._inbox.received(frame)
+
+    def changed(self, change: ConnectionChanged) -> None:
+        """See LinkObserver."""
+        if change.state is State.CLOSED:
+            self._closed = ClientClosed(change.reason, self._link.close_code)
+            self._following.close(self._link.refused or self._closed)
+            self._delivery.abandon(self._closed)
+        self._streams.put(change)
+        self._changed.set()
+        if change.state is State.CLOSED:
+            self._streams.end()
+
+    def _position_changed(self, caught_up: bool) -> None:
+        if caught_up:
+            self._link.caught_up()
+        else:
+            self._link.behind()
+
+    def _send_changed(self, pending: Pending) -> None:
+        event: ClientEvent = SendChanged(
+            pending.thread_id, pending.client_message_id, pending.status, pending.sent, pending.refused
+        )
+        self._streams.put(event)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        # A defect of ours must end the client, not leave its callers waiting.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the client failed: %s", type(error).__name__, exc_info=error)
+            self.changed(ConnectionChanged(State.CLOSED, f"the client failed: {type(error).__name__}"))
+
+    async def _tell(self, frame: Typing | SendRead | SendDelivered) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionLost):
+                await self._connection.send(frame)
+
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise self._link.refused or self._closed
+
+
+def _thread_id(text: str) -> ThreadId:
+    return ThreadId(text)  # the frames' models check it
+
+
+def _members(members: Sequence[str | NewMember]) -> list[NewMember]:
+    return [
+        member if isinstance(member, NewMember) else NewMember.model_validate({"user_id": member}) for member in members
+    ]

@@ -1,0 +1,111 @@
+"""Where each kind of frame goes. One table, complete over the server's frames.
+
+Promises: every frame of SERVER_FRAMES has a handler; handlers are synchronous, so frames are applied in the order of
+arrival; cursors that the server may not know are told again on every new connection.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from chatterbus_client.connection import Connection, ConnectionLost
+from chatterbus_client.cursors import Cursors
+from chatterbus_client.delivery import Delivery
+from chatterbus_client.events import ClientEvent
+from chatterbus_client.following import Following
+from chatterbus_client.timeline import ThreadEvent
+from chatterbus_contracts.frames import server
+from chatterbus_contracts.frames.server import ServerFrame
+
+
+class Inbox:
+    """Takes the frames of one client apart."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        following: Following,
+        cursors: Cursors,
+        emit: Callable[[ClientEvent], None],
+    ) -> None:
+        self._delivery = delivery
+        self._following = following
+        self._cursors = cursors
+        self._emit = emit
+        self._user_id: str | None = None
+        self._telling: asyncio.Task[None] | None = None
+
+    def opened(self, connection: Connection, user_id: str) -> None:
+        """A new connection: tell it the cursors again."""
+        self._user_id = user_id
+        self._telling = asyncio.create_task(self._tell_cursors(connection))
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        if self._telling is not None:
+            self._telling.cancel()
+
+    def received(self, frame: ServerFrame) -> None:
+        """One frame."""
+        HANDLERS[type(frame)](self, frame)
+
+    async def _tell_cursors(self, connection: Connection) -> None:
+        with contextlib.suppress(ConnectionLost):
+            for frame in list(self._cursors.unconfirmed()):
+                await connection.send(frame)
+
+    def _on_event(self, event: ThreadEvent) -> None:
+        self._following.happened(event)
+
+    def _on_receipt(self, event: server.ReadReceipt | server.DeliveredReceipt) -> None:
+        if event.user_id == self._user_id:
+            read_seq = event.seq if isinstance(event, server.ReadReceipt) else 0
+            self._cursors.confirmed(event.thread_id, read_seq=read_seq, delivered_seq=event.seq)
+        self._following.happened(event)
+
+    def _on_subscribed(self, frame: server.Subscribed) -> None:
+        for member in frame.members:
+            if member.user_id == self._user_id:
+                self._cursors.confirmed(frame.thread_id, read_seq=member.read_seq, delivered_seq=member.delivered_seq)
+        self._following.subscribed(frame)
+
+    def _on_resync(self, frame: server.Resync) -> None:
+        self._emit(frame)
+        self._following.resync(frame)
+
+    def _on_ack(self, frame: server.MessageAck) -> None:
+        self._delivery.acked(frame)
+
+    def _on_error(self, frame: server.Error) -> None:
+        self._delivery.refused(frame)
+        self._following.refused(frame)
+
+    def _on_notice(self, frame: server.TypingNotice | server.TokenExpiring | server.Reconnect) -> None:
+        self._emit(frame)
+
+    def _on_nothing(self, frame: ServerFrame) -> None:
+        """Being heard is all it was for."""
+
+
+HANDLERS: Final[dict[type[ServerFrame], Callable[[Inbox, Any], None]]] = {
+    server.AuthSuccess: Inbox._on_nothing,
+    server.Subscribed: Inbox._on_subscribed,
+    server.Unsubscribed: Inbox._on_nothing,
+    server.MessageCreated: Inbox._on_event,
+    server.MessageUpdated: Inbox._on_event,
+    server.MessageDeleted: Inbox._on_event,
+    server.ThreadUpdated: Inbox._on_event,
+    server.MemberAdded: Inbox._on_event,
+    server.MemberRemoved: Inbox._on_event,
+    server.DeliveredReceipt: Inbox._on_receipt,
+    server.ReadReceipt: Inbox._on_receipt,
+    server.MessageAck: Inbox._on_ack,
+    server.Ack: Inbox._on_nothing,
+    server.TypingNotice: Inbox._on_notice,
+    server.Resync: Inbox._on_resync,
+    server.TokenExpiring: Inbox._on_notice,
+    server.Reconnect: Inbox._on_notice,
+    server.Pong: Inbox._on_nothing,
+    server.Error: Inbox._on_error,
+}

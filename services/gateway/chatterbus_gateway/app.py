@@ -1,0 +1,139 @@
+"""The gateway, put together: the only place where its parts are made and connected.
+
+Promises: the port opens when everything behind it can answer or refuse; on SIGTERM the gateway is unready, then drains,
+then ends, in at most the drain timeout and a few seconds. Decides nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from chatterbus_gateway.admission import Admission
+from chatterbus_gateway.command_queue import CommandQueue
+from chatterbus_gateway.counts import Counts, CountsCollector
+from chatterbus_gateway.drain import drain
+from chatterbus_gateway.follower import Follower
+from chatterbus_gateway.gateway import Gateway
+from chatterbus_gateway.pending import PendingCommands
+from chatterbus_gateway.policy import SocketPolicy
+from chatterbus_gateway.rest.app import build_rest
+from chatterbus_gateway.server import GatewayServer
+from chatterbus_gateway.settings import GatewaySettings
+from chatterbus_gateway.store import Store
+from chatterbus_gateway.store_epoch import CHECK, StoreEpoch
+from chatterbus_gateway.tokens import TokenVerifier
+from chatterbus_gateway.websocket import socket_protocol
+from chatterbus_runtime.health import Health
+from chatterbus_runtime.jetstream_publisher import JetStreamPublisher
+from chatterbus_runtime.lifecycle import Lifecycle
+from chatterbus_runtime.metrics import LoopLag, publish_build_info
+from chatterbus_runtime.nats_link import NatsLink
+
+log: Final = structlog.stdlib.get_logger(__name__)
+
+NATS_CHECK: Final = "nats"
+
+
+class LinkWatch:
+    """Tells health and the follower of the link's losses and returns."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self.follower: Follower | None = None
+
+    def lost(self) -> None:
+        """The link is down."""
+        self._health.set(NATS_CHECK, ok=False, detail="not connected")
+        if self.follower is not None:
+            self.follower.link_lost()
+
+    def found(self) -> None:
+        """The link is up again."""
+        self._health.set(NATS_CHECK, ok=True)
+        if self.follower is not None:
+            self.follower.link_found()
+
+
+async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: CollectorRegistry = REGISTRY) -> None:
+    """Run until told to stop."""
+    health = Health(NATS_CHECK, CHECK)
+    watch = LinkWatch(health)
+    link = await lifecycle.unless_stopping(
+        NatsLink.connect(
+            settings,
+            settings.gateway_id,
+            on_disconnected=watch.lost,
+            on_reconnected=watch.found,
+            on_closed=lambda: lifecycle.fail("the NATS connection was closed for good"),
+        )
+    )
+    if link is None:
+        return
+    health.set(NATS_CHECK, ok=True)
+    counts = Counts()
+    store = Store(link, settings.gateway_store_timeout_s)
+    verifier = TokenVerifier.from_settings(settings)
+    publisher = JetStreamPublisher(link, ack_timeout_s=settings.gateway_publish_ack_timeout_s, retries=0)
+    pending = PendingCommands(
+        settings.gateway_max_in_flight, settings.gateway_answer_timeout_s, settings.gateway_queued_after_s
+    )
+    queue = CommandQueue(link, publisher, settings.gateway_id, settings.gateway_partitions, pending, counts)
+    watch.follower = follower = Follower(link, store, counts)
+    epoch = StoreEpoch(store, health, settings.gateway_partitions)
+    gateway = Gateway(
+        link=link,
+        queue=queue,
+        follower=follower,
+        verifier=verifier,
+        epoch=epoch,
+        admission=Admission(
+            settings.gateway_allowed_origins, settings.gateway_trusted_proxies, settings.gateway_dev_mode
+        ),
+        policy=SocketPolicy.from_settings(settings),
+        counts=counts,
+        receipts_interval_s=settings.gateway_receipts_interval_s,
+        typing_interval_s=settings.gateway_typing_interval_s,
+    )
+    show_metrics(counts, gateway, registry)
+    server = GatewayServer(build_rest(settings, verifier, store, queue, health), socket_protocol(gateway))
+    await epoch.poll()
+    await verifier.warm_up()
+    port = await server.start(settings.gateway_host, settings.gateway_port)
+    lifecycle.spawn("wheel", gateway.turn_wheel())
+    lifecycle.spawn("store epoch", epoch.poll_for_ever())
+    lifecycle.spawn("loop lag", LoopLag(registry).sample_for_ever())
+    log.info("listening", host=settings.gateway_host, port=port, gateway_id=settings.gateway_id)
+    if settings.gateway_dev_mode:
+        log.warning("DEVELOPMENT MODE: anyone who reaches this port is whoever they say they are")
+
+    await lifecycle.stopping.wait()
+    health.draining = True
+    await asyncio.sleep(settings.gateway_drain_delay_s)
+    await drain(gateway, timeout_s=settings.gateway_drain_timeout_s, jitter_s=settings.gateway_reconnect_jitter_s)
+    await server.stop()
+    await follower.close()
+    await gateway.close()
+    queue.close()
+    publisher.close()
+    await verifier.close()
+    await link.close()
+
+
+def show_metrics(counts: Counts, gateway: Gateway, registry: CollectorRegistry) -> None:
+    """Register what the gateway counts."""
+    publish_build_info("gateway", version("chatterbus-gateway"), registry)
+    collector = CountsCollector(
+        counts,
+        {
+            "connections": ("Open connections", lambda: float(len(gateway.hub))),
+            "users": ("Users with an authenticated connection", lambda: float(gateway.hub.users)),
+            "threads_followed": ("Threads that are listened to", lambda: float(len(gateway.follower))),
+            "commands_pending": ("Commands that wait for their answer", lambda: float(len(gateway.queue))),
+        },
+    )
+    registry.register(collector)

@@ -1,0 +1,180 @@
+"""What each frame of an open session asks for. Pure: a table of handlers, one a frame.
+
+Promises: a handler either gives the shell something to do, which is answered once, or answers at once, or raises the
+Refusal that the session sends. Identity fields are absent or the token's; a typing notice or a receipt that is in order
+is not answered at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from chatterbus_contracts.commands import CreateThread, StoreMessage
+from chatterbus_contracts.errors import ErrorCode, Refusal
+from chatterbus_contracts.frames.client import (
+    Auth,
+    ClientFrame,
+    Ping,
+    Receipt,
+    SendDelivered,
+    SendMessage,
+    SendRead,
+    Subscribe,
+    Typing,
+    Unsubscribe,
+)
+from chatterbus_contracts.ids import ClientMessageId, GatewayId, ThreadId, split_message_id
+from chatterbus_contracts.states import MessageType
+from chatterbus_contracts.text import check_content
+from chatterbus_gateway.principal import Principal
+
+if TYPE_CHECKING:
+    from chatterbus_gateway.session import Session
+
+RETRY_SOON_MS: Final = 1_000
+
+
+def on_auth(session: Session, frame: Auth) -> None:
+    """Renew the token."""
+    if session.auth is not None:
+        raise Refusal(ErrorCode.TOO_MANY_IN_FLIGHT, "a token is being verified", retry_after_ms=RETRY_SOON_MS)
+    session.begin_auth(frame)
+
+
+def on_message(session: Session, frame: SendMessage) -> None:
+    """Queue it; the persister's answer is forwarded."""
+    principal = _identified(session, frame.sender_id, frame.sender_type)
+    if frame.attachment_ids:
+        raise Refusal(ErrorCode.BAD_FRAME, "attachments are not supported by this server yet")
+    check_content(frame.content, has_attachments=False)
+    if frame.message_type is MessageType.SYSTEM and not principal.may_send_system:
+        raise Refusal(ErrorCode.FORBIDDEN, "system messages need the scope chat:system")
+    if principal.dev:
+        _open_thread(session, frame.thread_id)
+    command_id = session.next_command_id()
+    session.submit(
+        StoreMessage(
+            id=command_id,
+            thread_id=frame.thread_id,
+            user_id=principal.user_id,
+            user_type=principal.user_type,
+            gateway=session.gateway_id,
+            client_message_id=frame.client_message_id or ClientMessageId(command_id),
+            content=frame.content,
+            message_type=frame.message_type,
+            reply_to_id=frame.reply_to_id,
+            mentions=frame.mentions,
+            metadata=frame.metadata,
+        ),
+        frame,
+    )
+
+
+def on_subscribe(session: Session, frame: Subscribe) -> None:
+    """Follow the thread."""
+    follow(session, frame.thread_id, frame.since_rev, frame)
+
+
+def on_unsubscribe(session: Session, frame: Unsubscribe) -> None:
+    """Stop following it; what is not followed is answered alike."""
+    session.effects.unfollow(frame.thread_id, frame)
+
+
+def on_typing(session: Session, frame: Typing) -> None:
+    """Pass it on, from those who follow the thread only: they were found to be members."""
+    _identified(session, frame.user_id, frame.user_type)
+    if frame.thread_id in session.threads:
+        session.effects.notify_typing(frame.thread_id, frame.is_typing)
+
+
+def on_delivered(session: Session, frame: SendDelivered) -> None:
+    """Move the delivered cursor."""
+    session.effects.move_cursor(frame.thread_id, _receipt_seq(session, frame), None)
+
+
+def on_read(session: Session, frame: SendRead) -> None:
+    """Move the read cursor."""
+    session.effects.move_cursor(frame.thread_id, None, _receipt_seq(session, frame))
+
+
+def on_ping(session: Session, frame: Ping) -> None:
+    """Answer."""
+    session.effects.pong(frame.id)
+
+
+Handler = Callable[["Session", Any], None]
+HANDLERS: Final[dict[type[ClientFrame], Handler]] = {
+    Auth: on_auth,
+    Subscribe: on_subscribe,
+    Unsubscribe: on_unsubscribe,
+    SendMessage: on_message,
+    Typing: on_typing,
+    SendDelivered: on_delivered,
+    SendRead: on_read,
+    Ping: on_ping,
+}
+
+
+def follow(session: Session, thread_id: ThreadId, since_rev: int | None, request: ClientFrame) -> None:
+    """Follow a thread for `request`, an auth or a subscribe. Raises Refusal."""
+    session.add_thread(thread_id)
+    try:
+        if session.speaker.dev:
+            # The store must not be asked before the thread is there: `settled` goes on when the command is answered.
+            session.submit(_create(session, thread_id, session.gateway_id), request)
+        else:
+            session.effects.follow(thread_id, since_rev, request)
+    except Refusal:
+        session.unfollowed(thread_id)
+        raise
+
+
+def check_identity(principal: Principal, user_id: str | None, user_type: str | None) -> None:
+    """Raise Refusal IDENTITY_MISMATCH unless both are absent or the principal's."""
+    if (user_id is not None and user_id != principal.user_id) or (
+        user_type is not None and user_type != principal.user_type
+    ):
+        raise Refusal(ErrorCode.IDENTITY_MISMATCH, "the frame speaks for another user than the token")
+
+
+def _identified(session: Session, user_id: str | None, user_type: str | None) -> Principal:
+    principal = session.speaker
+    if user_id is not None or user_type is not None:
+        check_identity(principal, user_id, user_type)
+    return principal
+
+
+def _receipt_seq(session: Session, frame: Receipt) -> int:
+    principal = _identified(session, frame.reader_id, frame.reader_type)
+    seq = frame.seq
+    if frame.message_id is not None:
+        thread_id, message_seq = split_message_id(frame.message_id)
+        if thread_id != frame.thread_id:
+            raise Refusal(ErrorCode.BAD_FRAME, "messageId: the message is not of this thread")
+        seq = message_seq if seq is None else max(seq, message_seq)
+    if seq is None:
+        raise Refusal(ErrorCode.BAD_FRAME, "give messageId or seq")
+    if principal.dev:
+        _open_thread(session, frame.thread_id)
+    return seq
+
+
+def _open_thread(session: Session, thread_id: ThreadId) -> None:
+    if session.dev_threads is None:
+        session.dev_threads = set()
+    if thread_id not in session.dev_threads:
+        session.effects.post(_create(session, thread_id, None))
+        session.dev_threads.add(thread_id)
+
+
+def _create(session: Session, thread_id: ThreadId, gateway: GatewayId | None) -> CreateThread:
+    principal = session.speaker
+    return CreateThread(
+        id=session.next_command_id(),
+        thread_id=thread_id,
+        user_id=principal.user_id,
+        user_type=principal.user_type,
+        gateway=gateway,
+        open=True,
+    )

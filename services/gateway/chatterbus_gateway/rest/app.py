@@ -1,0 +1,62 @@
+"""The REST app, put together.
+
+Promises: every route below /api knows its caller; every refusal is a problem; a body over the limit and a page that may
+not be here are stopped before a route. The routes for probes are open: what a deployment shows to the outside is its
+proxy's decision.
+"""
+
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+
+from chatterbus_gateway.rest import members, messages, own_threads, threads, unread
+from chatterbus_gateway.rest.backend import Backend, Commands, Questions
+from chatterbus_gateway.rest.body_limit import BodyLimit
+from chatterbus_gateway.rest.faults import FaultsBecomeProblems
+from chatterbus_gateway.rest.identity import Callers
+from chatterbus_gateway.rest.openapi import DESCRIPTION, TAGS, TITLE, describe_problems
+from chatterbus_gateway.rest.page_guard import AllowedPages, LoopbackHostOnly
+from chatterbus_gateway.rest.problems import answer_with_problems
+from chatterbus_gateway.rest.request_rates import RequestRates
+from chatterbus_gateway.settings import GatewaySettings
+from chatterbus_gateway.tokens import TokenVerifier
+from chatterbus_runtime.health import Health
+from chatterbus_runtime.probe_server import probe_routes
+
+# The address of a user's threads would also match the parts of a thread, so it comes last.
+ROUTERS: Final = (messages.router, members.router, unread.router, threads.router, own_threads.router)
+
+
+def build_rest(
+    settings: GatewaySettings, verifier: TokenVerifier, store: Questions, command_queue: Commands, health: Health
+) -> FastAPI:
+    """The app, for the server that also takes the sockets. Starts nothing of its own."""
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version=version("chatterbus-gateway"),
+        openapi_tags=TAGS,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    rates = RequestRates(settings.gateway_rate_frames_per_s, settings.gateway_rate_burst_frames)
+    app.state.callers = Callers(verifier, rates, dev_mode=settings.gateway_dev_mode)
+    app.state.backend = Backend(store, command_queue, settings.gateway_id, settings.gateway_queued_after_s)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.router.routes.extend(probe_routes(health))
+    answer_with_problems(app)
+    describe_problems(app)
+    _wrap(app, settings)
+    return app
+
+
+def _wrap(app: FastAPI, settings: GatewaySettings) -> None:
+    """Middleware, innermost first. Problems of all of them pass through CORS, or a page could not read them."""
+    allowed, dev = settings.gateway_allowed_origins, settings.gateway_dev_mode
+    app.add_middleware(BodyLimit)
+    if dev:
+        app.add_middleware(LoopbackHostOnly, allowed=allowed)
+    app.add_middleware(FaultsBecomeProblems)
+    app.add_middleware(AllowedPages, allowed=allowed, dev=dev)

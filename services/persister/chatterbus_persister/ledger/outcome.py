@@ -1,0 +1,57 @@
+"""What became of a command: the events it caused, and the frame that answers it.
+
+Promises: applied commands carry the positions of their answer; a refused one carries its code and changed nothing.
+"""
+
+from dataclasses import dataclass, field
+
+from chatterbus_contracts.commands import Command
+from chatterbus_contracts.errors import Refusal
+from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStored:
+    """Event: a new message."""
+
+    row: MessageRow
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadChanged:
+    """Event: the thread was created, or its title or metadata changed."""
+
+    row: ThreadRow
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberJoined:
+    """Event: a member was added or got another role. A snapshot: the row may move on within the batch."""
+
+    row: MemberRow
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class CursorMoved:
+    """Event: one of a member's cursors moved to `seq`."""
+
+    member: MemberRow
+    type: str  # delivered_receipt or read_receipt
+    seq: int
+    rev: int
+
+
+LedgerEvent = MessageStored | ThreadChanged | MemberJoined | CursorMoved
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One command and what became of it: `message` or `rev` for the ack, or `refusal`."""
+
+    command: Command
+    events: list[LedgerEvent] = field(default_factory=list)
+    message: MessageRow | None = None
+    rev: int | None = None
+    refusal: Refusal | None = None

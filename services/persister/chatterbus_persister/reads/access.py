@@ -1,0 +1,54 @@
+"""May this user look into this thread?"""
+
+from typing import Final
+
+from psycopg import AsyncConnection
+
+from chatterbus_contracts.errors import ErrorCode, Refusal
+from chatterbus_contracts.ids import ThreadId, UserId
+from chatterbus_persister.ledger.rows import MemberRow, ThreadRow
+from chatterbus_persister.ledger.rules import member_of
+from chatterbus_persister.ledger.working_set import WorkingSet
+from chatterbus_persister.ledger_session import member_row
+
+THREAD_COLUMNS: Final = (
+    "t.thread_id, t.title, t.metadata, t.open, t.created_by, t.created_at, t.last_seq, t.last_rev, "
+    "t.last_message_at, t.rev"
+)
+MEMBER_COLUMNS: Final = (
+    "m.thread_id, m.user_id, m.user_type, m.role, m.joined_at, m.removed_at, m.delivered_seq, m.delivered_rev, "
+    "m.delivered_at, m.read_seq, m.read_rev, m.read_at, m.membership_rev, m.rev"
+)
+THREAD_AND_MEMBER: Final = f"""
+SELECT {THREAD_COLUMNS}, {MEMBER_COLUMNS}
+FROM threads t JOIN members m ON m.thread_id = t.thread_id AND m.user_id = %(user_id)s
+WHERE t.thread_id = %(thread_id)s
+"""  # noqa: S608 - a constant
+MEMBERS: Final = f"""
+SELECT {MEMBER_COLUMNS} FROM members m WHERE m.thread_id = %(thread_id)s ORDER BY m.user_id
+"""  # noqa: S608 - a constant
+THREAD_WIDTH: Final = THREAD_COLUMNS.count(",") + 1
+
+
+async def require_member(
+    connection: AsyncConnection, thread_id: ThreadId, user_id: UserId
+) -> tuple[ThreadRow, MemberRow]:
+    """The thread and the user's membership; refused by the ledger's own rule otherwise."""
+    cursor = await connection.execute(THREAD_AND_MEMBER, {"thread_id": thread_id, "user_id": user_id})
+    row = await cursor.fetchone()
+    rows = WorkingSet()
+    if row is not None:
+        rows.threads[thread_id] = ThreadRow(*row[:THREAD_WIDTH])
+        rows.members[(thread_id, user_id)] = member_row(row[THREAD_WIDTH:])
+    return member_of(rows, thread_id, user_id)
+
+
+async def all_members(connection: AsyncConnection, thread_id: ThreadId) -> list[MemberRow]:
+    """Members and former members, by user id."""
+    cursor = await connection.execute(MEMBERS, {"thread_id": thread_id})
+    return [member_row(row) for row in await cursor.fetchall()]
+
+
+def not_found(code: ErrorCode, what: str) -> Refusal:
+    """The answer for what does not exist, or may not be seen."""
+    return Refusal(code, f"there is no such {what}")

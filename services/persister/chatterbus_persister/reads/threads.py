@@ -1,0 +1,138 @@
+"""Questions about threads: one, the caller's list, membership, unread counts, and the store itself.
+
+The list is ordered by last activity (last message, else creation), newest first, then by id; its cursor is the last
+row's place in that order.
+"""
+
+import base64
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from chatterbus_contracts.codec import DecodeError, encode_json, parse_json
+from chatterbus_contracts.errors import ErrorCode, Refusal
+from chatterbus_contracts.queries import AskInfo, AskMembership, AskThread, AskThreads, AskUnread
+from chatterbus_persister.frames import member_state, message_state, thread_state
+from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
+from chatterbus_persister.ledger_session import member_row, message_row
+from chatterbus_persister.reads.access import MEMBER_COLUMNS, THREAD_COLUMNS, THREAD_WIDTH, all_members, require_member
+from chatterbus_persister.reads.messages import message_chars
+from chatterbus_persister.reads.page import cut
+from chatterbus_persister.statements import MESSAGE_COLUMNS
+
+LIST: Final = f"""
+SELECT {THREAD_COLUMNS}, own.read_seq, COALESCE(t.last_message_at, t.created_at) AS activity
+FROM members own JOIN threads t ON t.thread_id = own.thread_id
+WHERE own.user_id = %(user_id)s AND own.removed_at IS NULL
+  AND (%(at)s::timestamptz IS NULL
+       OR (COALESCE(t.last_message_at, t.created_at), t.thread_id) < (%(at)s::timestamptz, %(after)s))
+ORDER BY activity DESC, t.thread_id DESC LIMIT %(limit)s
+"""  # noqa: S608 - a constant
+MEMBERS_OF: Final = f"""
+SELECT {MEMBER_COLUMNS} FROM members m WHERE m.thread_id = ANY (%(ids)s) AND m.removed_at IS NULL
+ORDER BY m.thread_id, m.user_id
+"""  # noqa: S608 - a constant
+LAST_MESSAGES: Final = f"""
+SELECT {MESSAGE_COLUMNS}
+FROM unnest(%(ids)s::text[], %(seqs)s::bigint[]) AS k (thread_id, seq)
+JOIN messages m ON m.thread_id = k.thread_id AND m.seq = k.seq
+"""  # noqa: S608 - a constant
+UNREAD: Final = """
+SELECT t.thread_id, t.last_seq, own.read_seq
+FROM members own JOIN threads t ON t.thread_id = own.thread_id
+WHERE own.user_id = %(user_id)s AND own.removed_at IS NULL AND t.last_seq > own.read_seq
+ORDER BY t.thread_id
+"""
+UNREAD_ITEMS_MAX: Final = 10_000
+
+
+async def info(connection: AsyncConnection, _ask: AskInfo) -> dict[str, Any]:
+    """contracts.queries.Info."""
+    cursor = await connection.execute("SELECT epoch, partitions FROM store")
+    row = await cursor.fetchone()
+    if row is None:
+        raise Refusal(ErrorCode.STORE_UNAVAILABLE, "the store was not laid down yet")
+    return {"epoch": row[0], "partitions": row[1]}
+
+
+async def thread(connection: AsyncConnection, ask: AskThread) -> dict[str, Any]:
+    """contracts.states.ThreadState."""
+    row, _ = await require_member(connection, ask.thread_id, ask.user_id)
+    members = await all_members(connection, ask.thread_id)
+    return thread_state(row, [member for member in members if member.removed_at is None])
+
+
+async def membership(connection: AsyncConnection, ask: AskMembership) -> dict[str, Any]:
+    """contracts.states.MemberState."""
+    _, member = await require_member(connection, ask.thread_id, ask.user_id)
+    return member_state(member)
+
+
+async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any]:
+    """contracts.queries.ThreadsPage."""
+    at, after = _parse_cursor(ask.cursor)
+    cursor = await connection.execute(LIST, {"user_id": ask.user_id, "at": at, "after": after, "limit": ask.limit + 1})
+    found = await cursor.fetchall()
+    ids = [row[0] for row in found]
+    members = await _members_by_thread(connection, ids)
+    last = await _last_messages(connection, [(row[0], row[6]) for row in found if row[6]])
+    page, more = cut(found, ask.limit, lambda row: _chars(members.get(row[0], []), last.get(row[0])))
+    items = []
+    for row in page:
+        state = ThreadRow(*row[:THREAD_WIDTH])
+        read_seq = row[THREAD_WIDTH]
+        message = last.get(state.thread_id)
+        items.append(
+            thread_state(state, members.get(state.thread_id, []))
+            | {
+                "unread": state.last_seq - read_seq,
+                "readSeq": read_seq,
+                "lastMessage": None if message is None else message_state(message),
+            }
+        )
+    return {"items": items, "nextCursor": _cursor(page[-1][-1], page[-1][0]) if more else None}
+
+
+def _chars(members: list[MemberRow], message: MessageRow | None) -> int:
+    return 64 * len(members) + (0 if message is None else message_chars(message))
+
+
+async def _members_by_thread(connection: AsyncConnection, ids: list[str]) -> dict[str, list[MemberRow]]:
+    cursor = await connection.execute(MEMBERS_OF, {"ids": ids})
+    by_thread: dict[str, list[MemberRow]] = {}
+    for row in await cursor.fetchall():
+        by_thread.setdefault(row[0], []).append(member_row(row))
+    return by_thread
+
+
+async def _last_messages(connection: AsyncConnection, places: list[tuple[str, int]]) -> dict[str, MessageRow]:
+    cursor = await connection.execute(
+        LAST_MESSAGES, {"ids": [thread_id for thread_id, _ in places], "seqs": [seq for _, seq in places]}
+    )
+    return {row[0]: message_row(row) for row in await cursor.fetchall()}
+
+
+async def unread(connection: AsyncConnection, ask: AskUnread) -> dict[str, Any]:
+    """contracts.queries.Unread."""
+    cursor = await connection.execute(UNREAD, {"user_id": ask.user_id})
+    rows = await cursor.fetchall()
+    items = [
+        {"threadId": thread_id, "lastSeq": last_seq, "readSeq": read_seq, "unread": last_seq - read_seq}
+        for thread_id, last_seq, read_seq in rows
+    ]
+    return {"items": items[:UNREAD_ITEMS_MAX], "totalUnread": sum(item["unread"] for item in items)}
+
+
+def _cursor(activity: datetime, thread_id: str) -> str:
+    return base64.urlsafe_b64encode(encode_json([activity.isoformat(), thread_id])).decode()
+
+
+def _parse_cursor(cursor: str | None) -> tuple[datetime | None, str | None]:
+    if cursor is None:
+        return None, None
+    try:
+        at, after = parse_json(base64.urlsafe_b64decode(cursor))
+        return datetime.fromisoformat(at), str(after)
+    except (ValueError, TypeError, DecodeError):
+        raise Refusal(ErrorCode.BAD_REQUEST, "cursor: not one of ours") from None

@@ -1,0 +1,135 @@
+"""The schema, as SQLAlchemy Core tables. Migrations create it; a test compares the two.
+
+Promises: every table of chat data leads its keys with `thread_id`, so distributing by thread is a deployment's choice;
+ids sort by bytes (collation C). Nothing here is a SEQUENCE: seq and rev come from the thread's row.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata: Final = MetaData()
+
+
+def _id(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text(collation="C"), nullable=nullable)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+store: Final = Table(
+    "store",
+    metadata,
+    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("epoch", Text, nullable=False),
+    Column("partitions", Integer, nullable=False),
+    _time("created_at"),
+)
+
+partitions: Final = Table(
+    "partitions",
+    metadata,
+    Column("partition", SmallInteger, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("stream_created", Text, nullable=True, comment="creation time of the stream that `applied` counts in"),
+    _count("applied"),
+    _count("announced"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+threads: Final = Table(
+    "threads",
+    metadata,
+    _id("thread_id"),
+    Column("title", Text),
+    Column("metadata", JSONB),
+    Column("open", Boolean, nullable=False, server_default=text("false"), comment="development mode: anyone may join"),
+    _id("created_by"),
+    _time("created_at"),
+    _count("last_seq"),
+    _count("last_rev"),
+    _time("last_message_at", nullable=True),
+    _count("rev"),
+    PrimaryKeyConstraint("thread_id", name="threads_pkey"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+members: Final = Table(
+    "members",
+    metadata,
+    _id("thread_id"),
+    _id("user_id"),
+    Column("user_type", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    _time("joined_at"),
+    _time("removed_at", nullable=True),
+    _count("delivered_seq"),
+    _count("delivered_rev"),
+    _time("delivered_at", nullable=True),
+    _count("read_seq"),
+    _count("read_rev"),
+    _time("read_at", nullable=True),
+    _count("membership_rev"),
+    _count("rev"),
+    PrimaryKeyConstraint("thread_id", "user_id", name="members_pkey"),
+    Index("members_by_user", "user_id", "thread_id", postgresql_where=text("removed_at IS NULL")),
+    postgresql_with={"fillfactor": "70"},
+)
+
+messages: Final = Table(
+    "messages",
+    metadata,
+    _id("thread_id"),
+    Column("seq", BigInteger, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    _id("sender_id"),
+    Column("sender_type", Text, nullable=False),
+    _id("client_message_id"),
+    Column("message_type", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("reply_to_seq", BigInteger),
+    Column("mentions", ARRAY(Text)),
+    Column("metadata", JSONB),
+    _time("created_at"),
+    _time("edited_at", nullable=True),
+    _time("deleted_at", nullable=True),
+    PrimaryKeyConstraint("thread_id", "seq", name="messages_pkey"),
+    UniqueConstraint("thread_id", "sender_id", "client_message_id", name="messages_once"),
+    Index("messages_by_rev", "thread_id", "rev", unique=True),
+)
+
+dead_letters: Final = Table(
+    "dead_letters",
+    metadata,
+    Column("partition", SmallInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("stream_seq", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False, comment="place of the command in its parcel"),
+    Column("reason", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    _time("at"),
+    PrimaryKeyConstraint("partition", "epoch", "stream_seq", "position", name="dead_letters_pkey"),
+)
