@@ -2,6 +2,7 @@
 
 import typer
 
+from chatterbus.chat import chat
 from chatterbus.doctor import doctor
 from chatterbus.migrate import migrate
 from chatterbus.token import token
@@ -14,5 +15,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # locals hold secrets
 )
-for command in (up, token, migrate, doctor, version):
+for command in (up, chat, token, migrate, doctor, version):
     app.command()(command)

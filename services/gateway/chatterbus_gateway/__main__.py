@@ -13,7 +13,7 @@ def start() -> int:
     """The exit code."""
     settings = load(GatewaySettings)
     configure_logging("gateway", settings.log_level, settings.log_format)
-    return run(lambda lifecycle: main(lifecycle, settings))
+    return run(lambda lifecycle: main(lifecycle, settings), drain_timeout_s=settings.gateway_drain_timeout_s)
 
 
 if __name__ == "__main__":

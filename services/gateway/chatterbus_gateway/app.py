@@ -37,6 +37,7 @@ from chatterbus_runtime.nats_link import NatsLink
 log: Final = structlog.stdlib.get_logger(__name__)
 
 NATS_CHECK: Final = "nats"
+STOP_S: Final = 5.0  # of the drain timeout, for open REST requests and for NATS
 
 
 class LinkWatch:
@@ -114,7 +115,8 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     await lifecycle.stopping.wait()
     health.draining = True
     await asyncio.sleep(settings.gateway_drain_delay_s)
-    await drain(gateway, timeout_s=settings.gateway_drain_timeout_s, jitter_s=settings.gateway_reconnect_jitter_s)
+    sockets_s = settings.gateway_drain_timeout_s - settings.gateway_drain_delay_s - STOP_S
+    await drain(gateway, timeout_s=max(sockets_s, 0.5), jitter_s=settings.gateway_reconnect_jitter_s)
     await server.stop()
     await follower.close()
     await gateway.close()

@@ -20,6 +20,7 @@ from chatterbus_persister.announcer import Announcer
 from chatterbus_persister.batch import Batch, CommandFailedError, Place, Result, announcement_of, apply_batch
 from chatterbus_persister.failpoints import Reach
 from chatterbus_persister.holdings import Holdings
+from chatterbus_persister.ledger.row_cache import RowCache
 from chatterbus_persister.ledger_session import DeadLetter, LedgerSession, LostPartitionError, Offsets
 from chatterbus_persister.metrics import APPLY_SECONDS, BATCH_COMMANDS, COMMANDS, DEAD_LETTERS, SESSIONS_LOST
 from chatterbus_persister.settings import PersisterSettings
@@ -54,6 +55,7 @@ class Lane:
         self._reach = reach
         self._wake = wake
         self._clock = clock
+        self._cache = RowCache(settings.persister_cached_rows)
         self._stopping = False
         self._backoff = Backoff(0.1, 2.0, 5.0, 0.5, random.random)
 
@@ -101,6 +103,7 @@ class Lane:
             await self._serve(session)
             await self._hand_over(session)
         finally:
+            self._cache.forget()
             self._holdings.drop_all()
             await session.close()
 
@@ -121,6 +124,8 @@ class Lane:
 
     async def _look_around(self, session: LedgerSession) -> None:
         """Take or give partitions, restart broken readers, note what was announced."""
+        if self._holdings.needs_attention:
+            self._cache.forget()
         try:
             await self._holdings.rebalance(session, self._drained)
             if self._announcer.struggling:
@@ -178,44 +183,72 @@ class Lane:
 
     async def _commit(self, session: LedgerSession, batch: Batch) -> Result:
         poison: set[Place] = set()
+        know_sends = any(item.echo for item in batch.items)
         while True:
             try:
-                return await self._attempt(session, batch, poison, keep=True)
+                return await self._attempt(session, batch, poison, know_sends=know_sends)
             except CommandFailedError as error:
                 log.exception("a handler failed; its command is set aside", place=error.place)
                 poison.add(error.place)
             except DATA_ERRORS as error:
+                await self._require_positions(session, batch)
+                if isinstance(error, psycopg.errors.UniqueViolation) and not know_sends:
+                    know_sends = True  # a message came again: look up what is stored, and answer with that
+                    continue
                 place = await self._culprit(session, batch, poison)
                 log.error("a command is refused by PostgreSQL and set aside", place=place, error=type(error).__name__)
                 poison.add(place)
 
-    async def _attempt(self, session: LedgerSession, batch: Batch, poison: set[Place], *, keep: bool) -> Result:
-        """One transaction over the batch; `keep` says whether it is committed or only tried."""
+    async def _attempt(
+        self, session: LedgerSession, batch: Batch, poison: set[Place], *, know_sends: bool, keep: bool = True
+    ) -> Result:
+        """Apply the batch to the rows and commit, or only try (`keep` false). Whatever fails, the rows are forgotten.
+
+        Messages are first stored without asking whether they came before: the table's constraint tells, and then
+        `know_sends` has them looked up.
+        """
         at = self._now()
-        expected = self._holdings.expected(batch)
-        async with asyncio.timeout(self._settings.persister_apply_timeout_s), session.transaction():
-            rows = await session.load(batch.keys(), expected)
-            result = apply_batch(rows, batch, poison, at)
-            dead = [
-                DeadLetter(
-                    letter.place.partition,
-                    self._holdings.epoch(letter.place.partition),
-                    letter.place.stream_seq,
-                    letter.place.position,
-                    letter.reason,
-                    letter.payload,
-                )
-                for letter in result.dead
-            ]
-            offsets = Offsets(expected, batch.reached, self._announced_seqs())
-            self._reach("applied")
-            if keep:
-                await session.store_and_commit(rows, offsets, dead, at)
-                DEAD_LETTERS.inc(len(dead))
-            else:
-                await session.store(rows, offsets, dead, at)
-                await session.rollback()
+        keys = batch.keys()
+        try:
+            async with asyncio.timeout(self._settings.persister_apply_timeout_s):
+                missing = self._cache.missing(keys)
+                if know_sends:
+                    missing.sends = keys.sends
+                rows = self._cache.working_set(keys, await session.load(missing))
+                result = apply_batch(rows, batch, poison, at)
+                self._reach("applied")
+                if batch.reached:
+                    offsets = Offsets(self._holdings.expected(batch), batch.reached, self._announced_seqs())
+                    await session.commit(rows, offsets, self._dead_letters(result), at, keep=keep)
+        except BaseException:
+            self._cache.forget()
+            raise
+        if keep:
+            self._cache.keep(rows)
+            DEAD_LETTERS.inc(len(result.dead))
+        else:
+            self._cache.forget()
         return result
+
+    def _dead_letters(self, result: Result) -> list[DeadLetter]:
+        return [
+            DeadLetter(
+                dead.place.partition,
+                self._holdings.epoch(dead.place.partition),
+                dead.place.stream_seq,
+                dead.place.position,
+                dead.reason,
+                dead.payload,
+            )
+            for dead in result.dead
+        ]
+
+    async def _require_positions(self, session: LedgerSession, batch: Batch) -> None:
+        """What PostgreSQL refuses may only be the sign that somebody else moved the partition."""
+        for partition, (epoch, applied) in self._holdings.expected(batch).items():
+            position = await session.position(partition)
+            if (position.epoch, position.applied) != (epoch, applied):
+                raise LostPartitionError(f"partition {partition} is at {position.applied}, not {applied}")
 
     async def _culprit(self, session: LedgerSession, batch: Batch, poison: set[Place]) -> Place:
         """The first command without which the commands before it are fine: by halving prefixes, all rolled back."""
@@ -224,7 +257,7 @@ class Lane:
             middle = (good + bad) // 2
             prefix = Batch(batch.items[:middle], batch.reached)
             try:
-                await self._attempt(session, prefix, poison, keep=False)
+                await self._attempt(session, prefix, poison, know_sends=True, keep=False)
             except DATA_ERRORS:
                 bad = middle
             else:

@@ -1,27 +1,36 @@
 """The ledger's one session with PostgreSQL: the locks that own partitions, and the transactions that move them.
 
 Promises: the locks and the commits share a session, so whoever lost a partition can not commit to it; positions are
-locked and compared inside each transaction, so even two who believe to own a partition can not both move it. A batch
-costs two round trips. The session frees its partitions when it ends, and PostgreSQL ends it when it falls silent.
+compared and moved by the very statement that stores the batch, so even two who believe to own a partition can not
+both move it. An ordinary batch costs one round trip. The session frees its partitions when it ends, and PostgreSQL
+ends it when it falls silent.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, LiteralString
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from chatterbus_contracts.codec import encode_json
-from chatterbus_contracts.states import MessageType, Role
 from chatterbus_persister import statements
 from chatterbus_persister.arrays import int_array, text_array
+from chatterbus_persister.columns import (
+    Parameters,
+    member_columns,
+    member_keys,
+    message_columns,
+    send_keys,
+    take_members,
+    take_sends,
+    take_threads,
+    thread_columns,
+    thread_keys,
+)
 from chatterbus_persister.dsn import session_conninfo
 from chatterbus_persister.epochs import Position
-from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
 from chatterbus_persister.ledger.working_set import Keys, WorkingSet
 
 LOCKS: Final = {"instances": 0x6362_0001, "partitions": 0x6362_0002}
@@ -132,176 +141,78 @@ class LedgerSession:
             },
         )
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """BEGIN travels with the first statements, COMMIT with the last; an exception rolls back. A cancelled one does
-        not: its session is in doubt and must be closed."""
-        try:
-            yield
-        except Exception:
-            if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-                await self.rollback()
-            raise
-
-    async def rollback(self) -> None:
-        """Undo the open transaction."""
-        await self._connection.execute("ROLLBACK")
-
-    async def load(self, keys: Keys, expected: Mapping[int, tuple[int, int]]) -> WorkingSet:
-        """Begin, lock and compare the positions, and load the rows: one round trip.
-
-        `expected` maps partition to (epoch, applied). Raises LostPartitionError when one stands elsewhere.
-        """
-        execute = self._connection.execute
-        async with self._connection.pipeline():
-            await execute("BEGIN")
-            positions = await execute(statements.LOCK_POSITIONS, {"partitions": int_array(sorted(expected))})
-            threads = await execute(statements.LOAD_THREADS, {"threads": text_array(keys.threads)})
-            members = await execute(
-                statements.LOAD_MEMBERS,
-                {
-                    "threads": text_array(thread for thread, _ in keys.members),
-                    "users": text_array(user for _, user in keys.members),
-                },
-            )
-            sends = await execute(
-                statements.LOAD_SENDS,
-                {
-                    "threads": text_array(thread for thread, _, _ in keys.sends),
-                    "users": text_array(user for _, user, _ in keys.sends),
-                    "ids": text_array(client_message_id for _, _, client_message_id in keys.sends),
-                },
-            )
-        standing = {partition: (epoch, applied) for partition, epoch, applied in await positions.fetchall()}
-        if standing != expected:
-            raise LostPartitionError(f"positions are {standing}, expected {dict(expected)}")
+    async def load(self, keys: Keys) -> WorkingSet:
+        """The rows of these keys that exist: one round trip, or none. Whether they may still be used is decided by
+        the positions at commit."""
         rows = WorkingSet()
-        rows.threads = {row[0]: ThreadRow(*row) for row in await threads.fetchall()}
-        rows.members = {(row[0], row[1]): member_row(row) for row in await members.fetchall()}
-        rows.sends = {(row[0], row[3], row[5]): message_row(row) for row in await sends.fetchall()}
+        wanted = [
+            (query, arguments, take)
+            for found, query, arguments, take in (
+                (keys.threads, statements.LOAD_THREADS, thread_keys, take_threads),
+                (keys.members, statements.LOAD_MEMBERS, member_keys, take_members),
+                (keys.sends, statements.LOAD_SENDS, send_keys, take_sends),
+            )
+            if found
+        ]
+        if not wanted:
+            return rows
+        async with self._connection.pipeline():
+            cursors = [await self._connection.execute(query, arguments(keys)) for query, arguments, _ in wanted]
+        for cursor, (_, _, take) in zip(cursors, wanted, strict=True):
+            take(rows, await cursor.fetchall())
         return rows
 
-    async def store(self, rows: WorkingSet, offsets: Offsets, dead: Iterable[DeadLetter], at: datetime) -> None:
-        """Write what changed and the offsets: still open, see `commit`. One round trip together with it."""
-        execute = self._connection.execute
-        if rows.new_threads:
-            await execute(statements.INSERT_THREADS, _thread_columns(list(rows.new_threads.values()), at))
-        if rows.changed_threads:
-            await execute(statements.UPDATE_THREADS, _position_columns(list(rows.changed_threads.values()), at))
-        if rows.new_members:
-            await execute(statements.INSERT_MEMBERS, _member_columns(list(rows.new_members.values())))
-        if rows.changed_members:
-            await execute(statements.UPDATE_MEMBERS, _member_columns(list(rows.changed_members.values())))
-        if rows.new_messages:
-            await execute(statements.INSERT_MESSAGES, _message_columns(rows.new_messages, at))
-        for letter in dead:
-            await execute(
-                statements.INSERT_DEAD_LETTERS,
-                {
-                    "partition": letter.partition,
-                    "epoch": letter.epoch,
-                    "stream_seq": letter.stream_seq,
-                    "position": letter.position,
-                    "reason": letter.reason,
-                    "payload": letter.payload,
-                    "at": at,
-                },
-            )
-        await execute(
-            statements.SAVE_APPLIED,
-            {
-                "partitions": int_array(offsets.applied),
-                "applied": int_array(offsets.applied.values()),
-                "announced": int_array(offsets.announced.get(partition, 0) for partition in offsets.applied),
-            },
-        )
-
-    async def store_and_commit(
-        self, rows: WorkingSet, offsets: Offsets, dead: Iterable[DeadLetter], at: datetime
+    async def commit(
+        self, rows: WorkingSet, offsets: Offsets, dead: Sequence[DeadLetter], at: datetime, *, keep: bool = True
     ) -> None:
-        """Everything of a batch becomes visible at once, or nothing does."""
-        async with self._connection.pipeline():
-            await self.store(rows, offsets, dead, at)
-            await self._connection.execute("COMMIT")
+        """Everything of a batch becomes visible at once, or nothing does. `keep` false: try it, and roll back.
+
+        Raises LostPartitionError when a partition does not stand where `offsets.expected` says. An ordinary batch is
+        one statement; new threads, new members and dead letters are further ones in the same transaction.
+        """
+        parameters = _batch_columns(rows, offsets, at)
+        extras = list(_extra_statements(rows, dead, at))
+        try:
+            if keep and not extras:
+                await self._connection.execute(statements.APPLY_BATCH, parameters)
+                return
+            async with self._connection.pipeline():
+                await self._connection.execute("BEGIN")
+                for query, arguments in extras:
+                    await self._connection.execute(query, arguments)
+                await self._connection.execute(statements.APPLY_BATCH, parameters)
+                await self._connection.execute("COMMIT" if keep else "ROLLBACK")
+        except psycopg.Error as error:
+            if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                await self._connection.execute("ROLLBACK")
+            if isinstance(error, psycopg.errors.DivisionByZero):
+                raise LostPartitionError(f"not at {dict(offsets.expected)} any more") from None
+            raise
 
 
-def member_row(row: tuple[object, ...]) -> MemberRow:
-    """A row of LOAD_MEMBERS."""
-    member = MemberRow(*row)  # type: ignore[arg-type]
-    member.role = Role(member.role)
-    return member
+def _extra_statements(
+    rows: WorkingSet, dead: Sequence[DeadLetter], at: datetime
+) -> Iterator[tuple[LiteralString, Parameters]]:
+    if rows.new_threads:
+        yield statements.INSERT_THREADS, thread_columns(rows.new_threads.values(), at)
+    if rows.new_members:
+        yield statements.INSERT_MEMBERS, member_columns(rows.new_members.values())
+    for letter in dead:
+        yield statements.INSERT_DEAD_LETTERS, {**asdict(letter), "at": at}
 
 
-def message_row(row: tuple[object, ...]) -> MessageRow:
-    """A row of MESSAGE_COLUMNS."""
-    message = MessageRow(*row)  # type: ignore[arg-type]
-    message.message_type = MessageType(message.message_type)
-    message.mentions = message.mentions or []
-    return message
-
-
-def _json(value: object) -> str | None:
-    return None if value is None else encode_json(value).decode()
-
-
-def _times(values: Iterable[datetime | None]) -> str:
-    return text_array(None if value is None else value.isoformat() for value in values)
-
-
-def _thread_columns(rows: list[ThreadRow], at: datetime) -> dict[str, object]:
+def _batch_columns(rows: WorkingSet, offsets: Offsets, at: datetime) -> Parameters:
     return {
         "at": at,
-        "ids": text_array(row.thread_id for row in rows),
-        "titles": text_array(row.title for row in rows),
-        "metadata": text_array(_json(row.metadata) for row in rows),
-        "open": text_array(str(row.open).lower() for row in rows),
-        "creators": text_array(row.created_by for row in rows),
-        "seqs": int_array(row.last_seq for row in rows),
-        "last_revs": int_array(row.last_rev for row in rows),
-        "revs": int_array(row.rev for row in rows),
-    }
-
-
-def _position_columns(rows: list[ThreadRow], at: datetime) -> dict[str, object]:
-    return {
-        "at": at,
-        "ids": text_array(row.thread_id for row in rows),
-        "seqs": int_array(row.last_seq for row in rows),
-        "last_revs": int_array(row.last_rev for row in rows),
-    }
-
-
-def _member_columns(rows: list[MemberRow]) -> dict[str, object]:
-    return {
-        "threads": text_array(row.thread_id for row in rows),
-        "users": text_array(row.user_id for row in rows),
-        "types": text_array(row.user_type for row in rows),
-        "roles": text_array(row.role for row in rows),
-        "joined": _times(row.joined_at for row in rows),
-        "removed": _times(row.removed_at for row in rows),
-        "delivered_seqs": int_array(row.delivered_seq for row in rows),
-        "delivered_revs": int_array(row.delivered_rev for row in rows),
-        "delivered_ats": _times(row.delivered_at for row in rows),
-        "read_seqs": int_array(row.read_seq for row in rows),
-        "read_revs": int_array(row.read_rev for row in rows),
-        "read_ats": _times(row.read_at for row in rows),
-        "membership_revs": int_array(row.membership_rev for row in rows),
-        "revs": int_array(row.rev for row in rows),
-    }
-
-
-def _message_columns(rows: list[MessageRow], at: datetime) -> dict[str, object]:
-    return {
-        "at": at,
-        "threads": text_array(row.thread_id for row in rows),
-        "seqs": int_array(row.seq for row in rows),
-        "revs": int_array(row.rev for row in rows),
-        "senders": text_array(row.sender_id for row in rows),
-        "types": text_array(row.sender_type for row in rows),
-        "ids": text_array(row.client_message_id for row in rows),
-        "kinds": text_array(row.message_type for row in rows),
-        "contents": text_array(row.content for row in rows),
-        "replies": int_array(row.reply_to_seq for row in rows),
-        "mentions": text_array(text_array(row.mentions) if row.mentions else None for row in rows),
-        "metadata": text_array(_json(row.metadata) for row in rows),
+        "partition_count": len(offsets.applied),
+        "partitions": int_array(offsets.applied),
+        "epochs": int_array(offsets.expected[partition][0] for partition in offsets.applied),
+        "expected": int_array(offsets.expected[partition][1] for partition in offsets.applied),
+        "applied": int_array(offsets.applied.values()),
+        "announced": int_array(offsets.announced.get(partition, 0) for partition in offsets.applied),
+        "t_ids": text_array(rows.changed_threads),
+        "t_seqs": int_array(row.last_seq for row in rows.changed_threads.values()),
+        "t_revs": int_array(row.last_rev for row in rows.changed_threads.values()),
+        **message_columns(rows.new_messages),
+        **member_columns(rows.changed_members.values()),
     }

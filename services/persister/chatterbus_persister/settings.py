@@ -23,6 +23,9 @@ class PersisterSettings(ServiceSettings):
     persister_batch_commands: int = Field(
         default=1000, ge=1, le=10_000, description="Most commands in one transaction; more costs latency, not safety."
     )
+    persister_cached_rows: int = Field(
+        default=50_000, ge=0, description="Threads and members kept in memory between batches (about 0.5 KB each)."
+    )
     persister_backlog_bytes: int = Field(
         default=16 * 1024 * 1024, ge=65_536, description="Bytes read ahead of the ledger, over all partitions."
     )

@@ -1,7 +1,7 @@
 """The ledger's SQL: every statement of the hot path, named, set-based, one row of an array column per row.
 
-Promises: a batch of any size is a fixed number of statements; nothing is built from values. Arrays are literals of
-`arrays`, cast here. Times of a batch are one parameter.
+Promises: a batch of any size is a fixed number of statements, usually one; nothing is built from values. Arrays are
+literals of `arrays`, cast here. Times of a batch are one parameter.
 """
 
 from typing import Final
@@ -42,10 +42,6 @@ FROM unnest(%(partitions)s::smallint[], %(epochs)s::int[], %(announced)s::bigint
 WHERE p.partition = k.partition AND p.epoch = k.epoch AND p.announced < k.announced
 """
 
-LOCK_POSITIONS: Final = """
-SELECT partition, epoch, applied FROM partitions WHERE partition = ANY (%(partitions)s::smallint[])
-ORDER BY partition FOR NO KEY UPDATE
-"""
 LOAD_THREADS: Final = """
 SELECT thread_id, title, metadata, open, created_by, created_at, last_seq, last_rev, last_message_at, rev
 FROM threads WHERE thread_id = ANY (%(threads)s::text[])
@@ -75,12 +71,6 @@ FROM unnest(%(ids)s::text[], %(titles)s::text[], %(metadata)s::text[], %(open)s:
             %(seqs)s::bigint[], %(last_revs)s::bigint[], %(revs)s::bigint[])
      AS k (thread_id, title, metadata, open, created_by, last_seq, last_rev, rev)
 """
-UPDATE_THREADS: Final = """
-UPDATE threads t SET last_seq = k.last_seq, last_rev = k.last_rev,
-       last_message_at = CASE WHEN k.last_seq > t.last_seq THEN %(at)s ELSE t.last_message_at END
-FROM unnest(%(ids)s::text[], %(seqs)s::bigint[], %(last_revs)s::bigint[]) AS k (thread_id, last_seq, last_rev)
-WHERE t.thread_id = k.thread_id
-"""
 _MEMBER_KEYS: Final = """
 unnest(%(threads)s::text[], %(users)s::text[], %(types)s::text[], %(roles)s::text[],
        %(joined)s::timestamptz[], %(removed)s::timestamptz[],
@@ -95,33 +85,44 @@ INSERT INTO members (thread_id, user_id, user_type, role, joined_at, removed_at,
                      delivered_at, read_seq, read_rev, read_at, membership_rev, rev)
 SELECT k.* FROM {_MEMBER_KEYS}
 """  # noqa: S608 - a constant
-UPDATE_MEMBERS: Final = f"""
-UPDATE members m SET user_type = k.user_type, role = k.role, joined_at = k.joined_at, removed_at = k.removed_at,
-       delivered_seq = k.delivered_seq, delivered_rev = k.delivered_rev, delivered_at = k.delivered_at,
-       read_seq = k.read_seq, read_rev = k.read_rev, read_at = k.read_at,
-       membership_rev = k.membership_rev, rev = k.rev
-FROM {_MEMBER_KEYS}
-WHERE m.thread_id = k.thread_id AND m.user_id = k.user_id
-"""  # noqa: S608 - a constant
-INSERT_MESSAGES: Final = """
-INSERT INTO messages (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content,
-                      reply_to_seq, mentions, metadata, created_at)
-SELECT k.thread_id, k.seq, k.rev, k.sender_id, k.sender_type, k.client_message_id, k.message_type, k.content,
-       k.reply_to_seq, k.mentions::text[], k.metadata::jsonb, %(at)s
-FROM unnest(%(threads)s::text[], %(seqs)s::bigint[], %(revs)s::bigint[], %(senders)s::text[], %(types)s::text[],
-            %(ids)s::text[], %(kinds)s::text[], %(contents)s::text[], %(replies)s::bigint[], %(mentions)s::text[],
-            %(metadata)s::text[])
-     AS k (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content, reply_to_seq,
-           mentions, metadata)
-"""
 INSERT_DEAD_LETTERS: Final = """
 INSERT INTO dead_letters (partition, epoch, stream_seq, position, reason, payload, at)
 VALUES (%(partition)s, %(epoch)s, %(stream_seq)s, %(position)s, %(reason)s, %(payload)s, %(at)s)
 ON CONFLICT DO NOTHING
 """
-SAVE_APPLIED: Final = """
-UPDATE partitions p SET applied = k.applied, announced = GREATEST(p.announced, k.announced)
-FROM unnest(%(partitions)s::smallint[], %(applied)s::bigint[], %(announced)s::bigint[])
-     AS k (partition, applied, announced)
-WHERE p.partition = k.partition
-"""
+
+# The whole of an ordinary batch in one statement, and so in one round trip and one transaction. A partition that does
+# not stand where it was believed to is not updated, the count is short, and dividing by zero undoes everything.
+APPLY_BATCH: Final = f"""
+WITH offsets AS (
+    UPDATE partitions p SET applied = k.applied, announced = GREATEST(p.announced, k.announced)
+    FROM unnest(%(partitions)s::smallint[], %(epochs)s::int[], %(expected)s::bigint[], %(applied)s::bigint[],
+                %(announced)s::bigint[])
+         AS k (partition, epoch, expected, applied, announced)
+    WHERE p.partition = k.partition AND p.epoch = k.epoch AND p.applied = k.expected
+    RETURNING 1
+), stored_messages AS (
+    INSERT INTO messages (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content,
+                          reply_to_seq, mentions, metadata, created_at)
+    SELECT k.thread_id, k.seq, k.rev, k.sender_id, k.sender_type, k.client_message_id, k.message_type, k.content,
+           k.reply_to_seq, k.mentions::text[], k.metadata::jsonb, %(at)s
+    FROM unnest(%(m_threads)s::text[], %(m_seqs)s::bigint[], %(m_revs)s::bigint[], %(m_senders)s::text[],
+                %(m_types)s::text[], %(m_ids)s::text[], %(m_kinds)s::text[], %(m_contents)s::text[],
+                %(m_replies)s::bigint[], %(m_mentions)s::text[], %(m_metadata)s::text[])
+         AS k (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content, reply_to_seq,
+               mentions, metadata)
+), moved_threads AS (
+    UPDATE threads t SET last_seq = k.last_seq, last_rev = k.last_rev,
+           last_message_at = CASE WHEN k.last_seq > t.last_seq THEN %(at)s ELSE t.last_message_at END
+    FROM unnest(%(t_ids)s::text[], %(t_seqs)s::bigint[], %(t_revs)s::bigint[]) AS k (thread_id, last_seq, last_rev)
+    WHERE t.thread_id = k.thread_id
+), moved_members AS (
+    UPDATE members m SET user_type = k.user_type, role = k.role, joined_at = k.joined_at, removed_at = k.removed_at,
+           delivered_seq = k.delivered_seq, delivered_rev = k.delivered_rev, delivered_at = k.delivered_at,
+           read_seq = k.read_seq, read_rev = k.read_rev, read_at = k.read_at,
+           membership_rev = k.membership_rev, rev = k.rev
+    FROM {_MEMBER_KEYS}
+    WHERE m.thread_id = k.thread_id AND m.user_id = k.user_id
+)
+SELECT 1 / (CASE WHEN count(*) = %(partition_count)s THEN 1 ELSE 0 END) FROM offsets
+"""  # noqa: S608 - a constant

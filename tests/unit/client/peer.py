@@ -59,6 +59,7 @@ class Session:
     auths: list[Auth] = field(default_factory=list)
     frames: list[ClientFrame] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
+    is_cut: bool = False
 
     async def send(self, *frames: Wire) -> None:
         for frame in frames:
@@ -68,7 +69,8 @@ class Session:
         return [frame for frame in self.frames if isinstance(frame, kind)]
 
     def cut(self) -> None:
-        """As if the network were gone: no close frame."""
+        """As if the network were gone: no close frame, and nothing that was under way arrives."""
+        self.is_cut = True
         self.socket.transport.abort()
 
 
@@ -151,6 +153,8 @@ class Peer:
         try:
             async for data in socket:
                 await self._received(session, decode_client_frame(data))
+                if session.is_cut:
+                    return
         except ConnectionClosed:
             pass  # how sockets end here
         finally:
@@ -272,9 +276,7 @@ class Peer:
 
 def problem(code: ErrorCode) -> httpx.Response:
     row = ERRORS[code]
-    body = Problem(
-        title=code, status=row.status, detail=row.when, code=code, retryable=row.retryable, fate=row.fate
-    )
+    body = Problem(title=code, status=row.status, detail=row.when, code=code, retryable=row.retryable, fate=row.fate)
     return httpx.Response(row.status, content=encode(body), headers={"content-type": PROBLEM_MEDIA_TYPE})
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from chatterbus_gateway.rest import members, messages, own_threads, threads, unread
 from chatterbus_gateway.rest.backend import Backend, Commands, Questions
@@ -29,9 +30,14 @@ ROUTERS: Final = (messages.router, members.router, unread.router, threads.router
 
 
 def build_rest(
-    settings: GatewaySettings, verifier: TokenVerifier, store: Questions, command_queue: Commands, health: Health
+    settings: GatewaySettings,
+    verifier: TokenVerifier,
+    store: Questions,
+    command_queue: Commands,
+    health: Health,
+    registry: CollectorRegistry = REGISTRY,
 ) -> FastAPI:
-    """The app, for the server that also takes the sockets. Starts nothing of its own."""
+    """The app, for the server that also takes the sockets. `registry` is what /metrics shows. Starts nothing."""
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -45,7 +51,7 @@ def build_rest(
     app.state.backend = Backend(store, command_queue, settings.gateway_id, settings.gateway_queued_after_s)
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.extend(probe_routes(health))
+    app.router.routes.extend(probe_routes(health, registry))
     answer_with_problems(app)
     describe_problems(app)
     _wrap(app, settings)

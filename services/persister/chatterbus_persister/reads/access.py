@@ -6,10 +6,10 @@ from psycopg import AsyncConnection
 
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.ids import ThreadId, UserId
+from chatterbus_persister.columns import member_row
 from chatterbus_persister.ledger.rows import MemberRow, ThreadRow
 from chatterbus_persister.ledger.rules import member_of
 from chatterbus_persister.ledger.working_set import WorkingSet
-from chatterbus_persister.ledger_session import member_row
 
 THREAD_COLUMNS: Final = (
     "t.thread_id, t.title, t.metadata, t.open, t.created_by, t.created_at, t.last_seq, t.last_rev, "

@@ -12,9 +12,9 @@ from psycopg import AsyncConnection
 
 from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.queries import AskChanges, AskSync
+from chatterbus_persister.columns import message_row
 from chatterbus_persister.frames import Json, cursor_frame, member_frame, member_state, message_frame, thread_frame
 from chatterbus_persister.ledger.rows import MemberRow, ThreadRow
-from chatterbus_persister.ledger_session import message_row
 from chatterbus_persister.reads.access import all_members, require_member
 from chatterbus_persister.reads.messages import message_chars
 from chatterbus_persister.reads.page import cut

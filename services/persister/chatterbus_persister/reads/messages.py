@@ -10,9 +10,9 @@ from psycopg import AsyncConnection
 from chatterbus_contracts.errors import ErrorCode
 from chatterbus_contracts.ids import split_message_id
 from chatterbus_contracts.queries import AskHistory, AskMessage
+from chatterbus_persister.columns import message_row
 from chatterbus_persister.frames import message_state
 from chatterbus_persister.ledger.rows import MessageRow
-from chatterbus_persister.ledger_session import message_row
 from chatterbus_persister.reads.access import not_found, require_member
 from chatterbus_persister.reads.page import cut
 from chatterbus_persister.statements import MESSAGE_COLUMNS

@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 from chatterbus_contracts.codec import DecodeError, encode_json, parse_json
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.queries import AskInfo, AskMembership, AskThread, AskThreads, AskUnread
+from chatterbus_persister.columns import member_row, message_row
 from chatterbus_persister.frames import member_state, message_state, thread_state
 from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
-from chatterbus_persister.ledger_session import member_row, message_row
 from chatterbus_persister.reads.access import MEMBER_COLUMNS, THREAD_COLUMNS, THREAD_WIDTH, all_members, require_member
 from chatterbus_persister.reads.messages import message_chars
 from chatterbus_persister.reads.page import cut

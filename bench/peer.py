@@ -1,0 +1,60 @@
+"""One connection of the generator: C-backed (picows), callback-driven, so that the generator is not what is measured."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+READY_TIMEOUT_S: Final = 20.0
+
+
+class Peer(WSListener):
+    """A user on a socket. `on_frame` gets the raw bytes of every frame after the subscription."""
+
+    def __init__(self, user: str, thread: str, on_frame: Callable[["Peer", bytes], None]) -> None:
+        super().__init__()
+        self.user = user
+        self.thread = thread
+        self.ready = asyncio.get_running_loop().create_future()
+        self.lost = False
+        self._on_frame = on_frame
+        self._transport: WSTransport | None = None
+
+    @classmethod
+    async def join(cls, url: str, user: str, thread: str, on_frame: Callable[["Peer", bytes], None]) -> "Peer":
+        """Connect, authenticate in development mode, follow the thread."""
+        _, peer = await ws_connect(lambda: cls(user, thread, on_frame), url)
+        assert isinstance(peer, Peer)
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await peer.ready
+        return peer
+
+    def send(self, frame: bytes) -> None:
+        assert self._transport is not None
+        self._transport.send(WSMsgType.TEXT, frame)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.disconnect()
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        auth: dict[str, Any] = {"type": "auth", "userId": self.user, "userType": "user", "threadId": self.thread}
+        self.send(json.dumps(auth).encode())
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif frame.msg_type == WSMsgType.TEXT:
+            data = frame.get_payload_as_bytes()
+            if self.ready.done():
+                self._on_frame(self, data)
+            elif data.startswith(b'{"type":"subscribed"'):
+                self.ready.set_result(None)
+            elif data.startswith(b'{"type":"error"'):
+                self.ready.set_exception(RuntimeError(data.decode()))
+
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
+        self.lost = True
