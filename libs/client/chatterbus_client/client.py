@@ -316,6 +316,8 @@ class Client:
 
     def received(self, frame: Any) -> None:
         """See LinkObserver."""
+        if isinstance(frame, AuthSuccess):
+            self._me = frame  # a renewed token
         self._inbox.received(frame)
 
     def changed(self, change: ConnectionChanged) -> None:

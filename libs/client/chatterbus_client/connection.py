@@ -8,6 +8,7 @@ that cannot be read, are passed over. Logs no frame.
 import asyncio
 import contextlib
 import logging
+import socket
 from typing import Final, Self
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -56,7 +57,7 @@ class Connection:
         """Connect, or raise Unreachable."""
         try:
             async with asyncio.timeout(settings.connect_timeout_s):
-                socket = await connect(
+                opened = await connect(
                     addresses.socket,
                     compression=None,
                     proxy=None if addresses.loopback else True,
@@ -68,8 +69,8 @@ class Connection:
                     logger=_WEBSOCKETS_LOG,
                 )
         except (OSError, TimeoutError, WebSocketException) as error:
-            raise Unreachable(addresses.http, str(error) or type(error).__name__) from error
-        return cls(socket, settings)
+            raise Unreachable(addresses.http, _explained(error)) from error
+        return cls(opened, settings)
 
     async def send(self, frame: Wire) -> None:
         """Write a frame. Raises ConnectionLost."""
@@ -134,3 +135,11 @@ class Connection:
         if closed.rcvd is None:
             return ConnectionLost(None, "the connection was cut")
         return ConnectionLost(closed.rcvd.code, closed.rcvd.reason or "the server closed the connection")
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(error, socket.gaierror):
+        return "no machine has that name"
+    return "it takes too long" if isinstance(error, TimeoutError) else str(error) or type(error).__name__

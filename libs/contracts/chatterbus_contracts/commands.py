@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from chatterbus_contracts.codec import DecodeError, Wire, decode_object, encode, parse_json
+from chatterbus_contracts.codec import DecodeError, Wire, decode_object, parse_json
 from chatterbus_contracts.ids import (
     AttachmentIdField,
     ClientMessageIdField,
@@ -53,7 +53,7 @@ class CreateThread(_Command):
     kind: Literal["thread.create"] = "thread.create"
     title: Title | None = None
     metadata: Metadata | None = None
-    members: Annotated[list[NewMember], Field(max_length=MEMBERS_PER_CREATE_MAX)] = []
+    members: Annotated[list[NewMember], Field(max_length=MEMBERS_PER_CREATE_MAX)] = Field(default_factory=list)
     open: bool = False
 
 
@@ -72,8 +72,8 @@ class StoreMessage(_Command):
     content: Text
     message_type: Annotated[MessageType, Field(strict=False)] = MessageType.TEXT
     reply_to_id: MessageIdField | None = None
-    attachment_ids: list[AttachmentIdField] = []
-    mentions: list[UserIdField] = []
+    attachment_ids: list[AttachmentIdField] = Field(default_factory=list)
+    mentions: list[UserIdField] = Field(default_factory=list)
     metadata: Metadata | None = None
 
 
@@ -101,8 +101,8 @@ def encode_parcel(commands: list[bytes]) -> bytes:
 
 
 def encode_command(command: Command) -> bytes:
-    """One command, as it goes into a parcel."""
-    return encode(command)
+    """One command, as it goes into a parcel. Absent fields stay as null: leaving them out costs more than they do."""
+    return command.__pydantic_serializer__.to_json(command, by_alias=True)
 
 
 def decode_parcel(data: bytes) -> list[Command | DecodeError]:

@@ -39,7 +39,7 @@ class CreateThreadBody(Wire):
     id: ThreadIdField | None = None
     title: Title | None = None
     metadata: Metadata | None = None
-    members: Annotated[list[NewMember], Field(max_length=MEMBERS_PER_CREATE_MAX)] = []
+    members: Annotated[list[NewMember], Field(max_length=MEMBERS_PER_CREATE_MAX)] = Field(default_factory=list)
 
 
 class AddMembersBody(Wire):
@@ -62,8 +62,8 @@ class SendMessageBody(Wire):
     client_message_id: ClientMessageIdField | None = None
     message_type: Annotated[MessageType, Field(strict=False)] = MessageType.TEXT
     reply_to_id: MessageIdField | None = None
-    attachment_ids: Annotated[list[AttachmentIdField], Field(max_length=ATTACHMENTS_MAX)] = []
-    mentions: Annotated[list[UserIdField], Field(max_length=MENTIONS_MAX)] = []
+    attachment_ids: Annotated[list[AttachmentIdField], Field(max_length=ATTACHMENTS_MAX)] = Field(default_factory=list)
+    mentions: Annotated[list[UserIdField], Field(max_length=MENTIONS_MAX)] = Field(default_factory=list)
     metadata: Metadata | None = None
     sender_id: UserIdField | None = None
     sender_type: UserTypeField | None = None

@@ -68,8 +68,8 @@ class SendMessage(Wire):
     client_message_id: ClientMessageIdField | None = None
     message_type: Annotated[MessageType, Field(strict=False)] = MessageType.TEXT
     reply_to_id: MessageIdField | None = Field(default=None, description="the message of this thread it answers")
-    attachment_ids: Annotated[list[AttachmentIdField], Field(max_length=ATTACHMENTS_MAX)] = []
-    mentions: Annotated[list[UserIdField], Field(max_length=MENTIONS_MAX)] = []
+    attachment_ids: Annotated[list[AttachmentIdField], Field(max_length=ATTACHMENTS_MAX)] = Field(default_factory=list)
+    mentions: Annotated[list[UserIdField], Field(max_length=MENTIONS_MAX)] = Field(default_factory=list)
     metadata: Metadata | None = None
     sender_id: UserIdField | None = Field(default=None, description="if given, the token's user")
     sender_type: UserTypeField | None = Field(default=None, description="if given, the token's user type")
