@@ -18,7 +18,7 @@ from bench.cores import Usage, pin
 from bench.fanout import fanout
 from bench.latency import latency
 from bench.report import show
-from bench.stack import Stack, stack
+from bench.stack import LIMITS_OFF, Stack, stack
 from bench.throughput import throughput
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,7 +55,9 @@ def main(
     for name in chosen:
         with (
             console.status(f"{name}: starting a stack"),
-            stack({int(core) for core in cores.split(",")}, RESULTS / f"{stamp}-{name}.log") as target,
+            stack(
+                RESULTS / f"{stamp}-{name}.log", env=LIMITS_OFF, cores={int(core) for core in cores.split(",")}
+            ) as target,
         ):
             pin({int(core) for core in generator.split(",")})
             console.log(f"{name}: measuring {seconds:g} s")

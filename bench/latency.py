@@ -9,53 +9,64 @@ from bench.peer import Peer
 from bench.report import percentiles_ms
 
 BODY = b"x" * 100
+SETTLE_S = 5.0
 
 
-async def latency(url: str, *, rate_per_s: float, pairs: int, seconds: float) -> dict[str, Any]:
-    """`pairs` threads with a sender and a receiver each; `rate_per_s` over all of them."""
-    sent_at: dict[bytes, float] = {}
-    received: list[float] = []
-    acked: list[float] = []
-    faults: list[str] = []
+class _Watch:
+    """What was sent when, and how long it took to be acked and to be received."""
 
-    def at_receiver(_peer: Peer, frame: bytes) -> None:
+    def __init__(self) -> None:
+        self.sent_at: dict[bytes, float] = {}
+        self.received_s: list[float] = []
+        self.acked_s: list[float] = []
+        self.faults: list[str] = []
+
+    def at_receiver(self, _peer: Peer, frame: bytes) -> None:
         if frame.startswith(b'{"type":"message",'):
-            started = sent_at.get(text_field(frame, b"clientMessageId"))
-            if started is not None:
-                received.append(time.perf_counter() - started)
+            sent_at = self.sent_at.get(text_field(frame, b"clientMessageId"))
+            if sent_at is not None:
+                self.received_s.append(time.perf_counter() - sent_at)
 
-    def at_sender(_peer: Peer, frame: bytes) -> None:
+    def at_sender(self, _peer: Peer, frame: bytes) -> None:
         if frame.startswith(b'{"type":"message_ack"') and text_field(frame, b"status") == b"sent":
-            acked.append(time.perf_counter() - sent_at[text_field(frame, b"clientMessageId")])
+            self.acked_s.append(time.perf_counter() - self.sent_at[text_field(frame, b"clientMessageId")])
         elif frame.startswith(b'{"type":"error"'):
-            faults.append(frame[:200].decode())
+            self.faults.append(frame[:200].decode())
 
-    senders = [await Peer.join(url, f"s{n}", f"pair-{n}", at_sender) for n in range(pairs)]
-    receivers = [await Peer.join(url, f"r{n}", f"pair-{n}", at_receiver) for n in range(pairs)]
-    count = int(rate_per_s * seconds)
-    start = time.perf_counter() + 0.2
-    for number in range(count):
-        due = start + number / rate_per_s
-        wait = due - time.perf_counter()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        name = b"l-%d" % number
-        sent_at[name] = time.perf_counter()
-        sender = senders[number % pairs]
+    def send(self, sender: Peer, name: bytes) -> None:
+        self.sent_at[name] = time.perf_counter()
         sender.send(
             b'{"type":"message","threadId":"%s","clientMessageId":"%s","content":"%s"}'
             % (sender.thread.encode(), name, BODY)
         )
-    deadline = time.perf_counter() + 5
-    while (len(received) < count or len(acked) < count) and time.perf_counter() < deadline:
-        await asyncio.sleep(0.02)
+
+    async def settle(self) -> None:
+        deadline = time.perf_counter() + SETTLE_S
+        count = len(self.sent_at)
+        while (len(self.received_s) < count or len(self.acked_s) < count) and time.perf_counter() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # polled: the callbacks are what is being measured
+
+
+async def latency(url: str, *, rate_per_s: float, pairs: int, seconds: float) -> dict[str, Any]:
+    """`pairs` threads with a sender and a receiver each; `rate_per_s` over all of them."""
+    watch = _Watch()
+    senders = [await Peer.join(url, f"s{n}", f"pair-{n}", watch.at_sender) for n in range(pairs)]
+    receivers = [await Peer.join(url, f"r{n}", f"pair-{n}", watch.at_receiver) for n in range(pairs)]
+    count = int(rate_per_s * seconds)
+    start = time.perf_counter() + 0.2
+    for number in range(count):
+        wait = start + number / rate_per_s - time.perf_counter()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        watch.send(senders[number % pairs], b"l-%d" % number)
+    await watch.settle()
     for peer in (*senders, *receivers):
         peer.close()
     return {
         "sent": count,
-        "lost": count - len(received),
-        "unacked": count - len(acked),
-        "receipt": percentiles_ms(received),
-        "ack": percentiles_ms(acked),
-        "faults": faults[:5],
+        "lost": count - len(watch.received_s),
+        "unacked": count - len(watch.acked_s),
+        "receipt": percentiles_ms(watch.received_s),
+        "ack": percentiles_ms(watch.acked_s),
+        "faults": watch.faults[:5],
     }

@@ -1,4 +1,4 @@
-"""One connection of the generator: C-backed (picows), callback-driven, so that the generator is not what is measured."""
+"""One connection of the generator: C-backed and callback-driven, so that the generator is not what is measured."""
 
 import asyncio
 import json

@@ -1,19 +1,22 @@
-"""An embedded stack to measure: `chatterbus up`, ephemeral, on given cores, with the limits out of the way."""
+"""A whole system as a black box: `chatterbus up --json`, to be measured and tested from outside.
+
+Promises: what it started is gone when the block ends; its log is kept where the caller said.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench.cores import pin
 
-START_TIMEOUT_S: Final = 60
+STOP_TIMEOUT_S: Final = 60
 LIMITS_OFF: Final = {
     "GATEWAY_RATE_FRAMES_PER_S": "1000000",
     "GATEWAY_RATE_BURST_FRAMES": "1000000",
@@ -25,33 +28,33 @@ LIMITS_OFF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where it listens, and its processes by name."""
+    """Where it listens, and the line that `up` printed."""
 
     url: str
     ws: str
-    pids: dict[str, int]
+    ready: dict[str, Any]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Its processes by name, as of now (restarts included)."""
+        running = json.loads(Path(self.ready["childrenFile"]).read_text())
+        return {name: child["pid"] for name, child in running.items()}
 
 
 @contextmanager
-def stack(cores: set[int], log: Path) -> Iterator[Stack]:
-    """A running stack. Its log goes to `log`."""
+def stack(
+    log: Path, *options: str, env: Mapping[str, str] | None = None, cores: set[int] | None = None
+) -> Iterator[Stack]:
+    """A running, empty stack on free ports. `cores` pins all of it."""
+    command = (str(Path(sys.executable).parent / "chatterbus"), "up", "--json", "--ephemeral", "--port", "0")
     with log.open("w") as sink:
         process = subprocess.Popen(
-            [
-                str(Path(sys.executable).parent / "chatterbus"),
-                "up",
-                "--json",
-                "--ephemeral",
-                "--port",
-                "0",
-                "--log-level",
-                "warning",
-            ],
-            env={**os.environ, **LIMITS_OFF},
+            [*command, "--log-level", "warning", *options],
+            env={**os.environ, **(env or {})},
             stdout=subprocess.PIPE,
             stderr=sink,
             text=True,
-            preexec_fn=lambda: pin(cores),  # noqa: PLW1509 - nothing runs beside us yet
+            preexec_fn=(lambda: pin(cores)) if cores else None,
         )
         try:
             assert process.stdout is not None
@@ -59,7 +62,7 @@ def stack(cores: set[int], log: Path) -> Iterator[Stack]:
             if not line:
                 raise RuntimeError(f"the stack did not start: see {log}")
             ready = json.loads(line)
-            yield Stack(ready["url"], ready["ws"], ready["pids"])
+            yield Stack(ready["url"], ready["ws"], ready)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(START_TIMEOUT_S)
+            process.wait(STOP_TIMEOUT_S)

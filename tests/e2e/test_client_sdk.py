@@ -1,10 +1,13 @@
 """The Python SDK, the example and the chat against a whole running Chatterbus."""
 
 import asyncio
+import fcntl
 import os
+import pty
 import re
 import signal
 import sys
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,7 +29,7 @@ from chatterbus_client import (
     TypingNotice,
 )
 from chatterbus_contracts.errors import ErrorCode
-from tests.e2e.conftest import Stack
+from tests.e2e.deployment import Deployment
 from tests.kit.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +42,7 @@ def thread_id() -> str:
 
 
 @asynccontextmanager
-async def pair(stack: Stack, thread_id: str, settings: ClientSettings = QUICK) -> AsyncIterator[tuple[Client, Thread]]:
+async def pair(stack: Deployment, thread_id: str, settings: ClientSettings = QUICK) -> AsyncIterator[tuple[Client, Thread]]:
     """alice, who writes, at the first gateway; bob's view, who reads, at the second."""
     async with (
         Client(stack.gateways[0], user_id="alice", settings=settings) as alice,
@@ -53,13 +56,13 @@ def contents(thread: Thread) -> list[str]:
     return [message.content for message in thread.messages]
 
 
-async def test_the_example_of_the_readme_runs(stack: Stack) -> None:
+async def test_the_example_of_the_readme_runs(stack: Deployment) -> None:
     code, output = await run("examples/hello.py", stack.url)
     assert code == 0, output
     assert "bob reads: Hello Bob!" in output
 
 
-async def test_what_one_sends_at_one_gateway_another_sees_at_the_other(stack: Stack, thread_id: str) -> None:
+async def test_what_one_sends_at_one_gateway_another_sees_at_the_other(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id) as (alice, seen):
         events = seen.events()
         sent = await alice.send(thread_id, "hello")
@@ -68,7 +71,7 @@ async def test_what_one_sends_at_one_gateway_another_sees_at_the_other(stack: St
         assert isinstance(await anext(events), MessageCreated)
 
 
-async def test_a_burst_is_stored_in_the_order_posted(stack: Stack, thread_id: str) -> None:
+async def test_a_burst_is_stored_in_the_order_posted(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id, replace(QUICK, in_flight_per_thread=32)) as (alice, seen):
         pendings = [alice.post(thread_id, str(number)) for number in range(200)]
         assert [(await pending).seq for pending in pendings] == list(range(1, 201))
@@ -76,7 +79,7 @@ async def test_a_burst_is_stored_in_the_order_posted(stack: Stack, thread_id: st
         assert contents(seen) == [str(number) for number in range(200)]
 
 
-async def test_typing_and_receipts_reach_the_others(stack: Stack, thread_id: str) -> None:
+async def test_typing_and_receipts_reach_the_others(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id) as (alice, seen):
         sent = await alice.send(thread_id, "hello")
         events = alice.events(thread_id)
@@ -91,7 +94,7 @@ async def test_typing_and_receipts_reach_the_others(stack: Stack, thread_id: str
                     break
 
 
-async def test_a_token_says_who_speaks_and_rest_knows_it_too(stack: Stack, thread_id: str) -> None:
+async def test_a_token_says_who_speaks_and_rest_knows_it_too(stack: Deployment, thread_id: str) -> None:
     async with (
         Client(stack.url, token=stack.token("carol")) as carol,
         Client(stack.url, token=stack.token("dan")) as dan,
@@ -114,7 +117,7 @@ async def _unread(client: Client, thread_id: str, count: int) -> bool:
     return found.get(thread_id, 0) == count
 
 
-async def test_a_forged_token_is_refused_and_the_client_says_so(stack: Stack) -> None:
+async def test_a_forged_token_is_refused_and_the_client_says_so(stack: Deployment) -> None:
     forged = stack.token("mallory")[:-6] + "AAAAAA"
     async with Client(stack.url, token=forged) as client:
         with pytest.raises(Refused) as caught:
@@ -122,7 +125,7 @@ async def test_a_forged_token_is_refused_and_the_client_says_so(stack: Stack) ->
         assert caught.value.code is ErrorCode.AUTH_FAILED
 
 
-async def test_a_thread_of_others_is_refused_like_one_that_does_not_exist(stack: Stack, thread_id: str) -> None:
+async def test_a_thread_of_others_is_refused_like_one_that_does_not_exist(stack: Deployment, thread_id: str) -> None:
     async with Client(stack.url, token=stack.token("carol")) as carol:
         await carol.create_thread(thread_id)
     async with Client(stack.url, token=stack.token("eve")) as eve:
@@ -132,7 +135,7 @@ async def test_a_thread_of_others_is_refused_like_one_that_does_not_exist(stack:
             assert caught.value.code is ErrorCode.THREAD_NOT_FOUND
 
 
-async def test_a_token_is_renewed_before_it_expires_without_a_reconnect(stack: Stack) -> None:
+async def test_a_token_is_renewed_before_it_expires_without_a_reconnect(stack: Deployment) -> None:
     asked = 0
 
     async def token() -> str:
@@ -151,7 +154,7 @@ async def test_a_token_is_renewed_before_it_expires_without_a_reconnect(stack: S
         assert asked == 2
 
 
-async def test_with_the_socket_out_of_reach_messages_go_over_http_in_order(stack: Stack, thread_id: str) -> None:
+async def test_with_the_socket_out_of_reach_messages_go_over_http_in_order(stack: Deployment, thread_id: str) -> None:
     client = Client(stack.url, user_id="alice", settings=replace(QUICK, fallback_after_s=0.1))
     client._addresses = replace(client._addresses, socket="ws://127.0.0.1:1/ws")
     async with client:
@@ -162,7 +165,7 @@ async def test_with_the_socket_out_of_reach_messages_go_over_http_in_order(stack
 
 @pytest.mark.parametrize("victim", ["gateway-1", "gateway-2", "persister-1"])
 async def test_a_killed_service_loses_nothing_repeats_nothing_and_keeps_the_order(
-    stack: Stack, thread_id: str, victim: str
+    stack: Deployment, thread_id: str, victim: str
 ) -> None:
     settings = replace(QUICK, fallback_after_s=1.0)
     async with pair(stack, thread_id, settings) as (alice, seen):
@@ -182,7 +185,7 @@ async def test_a_killed_service_loses_nothing_repeats_nothing_and_keeps_the_orde
         assert [event.data.content async for event in events if isinstance(event, MessageCreated)] == expected
 
 
-async def test_a_stopped_gateway_drains_and_its_clients_come_back(stack: Stack, thread_id: str) -> None:
+async def test_a_stopped_gateway_drains_and_its_clients_come_back(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id) as (alice, seen):
         for number in range(60):
             alice.post(thread_id, str(number))
@@ -195,7 +198,7 @@ async def test_a_stopped_gateway_drains_and_its_clients_come_back(stack: Stack, 
 
 
 async def test_a_file_outbox_sends_once_after_its_process_was_killed(
-    stack: Stack, thread_id: str, tmp_path: Path
+    stack: Deployment, thread_id: str, tmp_path: Path
 ) -> None:
     script = """
 import asyncio, os, signal, sys
@@ -218,7 +221,7 @@ asyncio.run(main())
         assert contents(thread) == [str(number) for number in range(20)]
 
 
-async def test_two_chats_talk(stack: Stack, thread_id: str) -> None:
+async def test_two_chats_talk(stack: Deployment, thread_id: str) -> None:
     bob = await start(*chat_of("bob", stack.url, thread_id))
     assert bob.stdin is not None
     assert bob.stdout is not None
@@ -237,6 +240,73 @@ async def test_two_chats_talk(stack: Stack, thread_id: str) -> None:
             bob.kill()
 
 
+@pytest.mark.parametrize("ending", [b"\x04", b"/quit\n", b"\x03"], ids=["end of input", "quit", "interrupt"])
+async def test_on_a_terminal_the_line_being_written_survives_what_comes_in_between(
+    stack: Deployment, thread_id: str, ending: bytes
+) -> None:
+    terminal = Screen()
+    before = termios.tcgetattr(terminal.inside)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *chat_of("alice", stack.url, thread_id),
+        cwd=ROOT,
+        stdin=terminal.inside,
+        stdout=terminal.inside,
+        stderr=terminal.inside,
+        start_new_session=True,
+        preexec_fn=terminal.control,
+    )
+    try:
+        await until(lambda: "> " in terminal.text, 20, "the prompt is there")
+        terminal.type(b"hel")
+        await until(lambda: terminal.text.endswith("hel"), 10, "the line is written")
+        async with Client(stack.url, user_id="bob") as bob:
+            await bob.send(thread_id, "in between")
+        await until(lambda: "bob: in between" in terminal.text, 10, "the message is shown")
+        await until(lambda: terminal.text.endswith("> hel"), 10, "the line is drawn again")
+        terminal.type(b"lo\n")
+        await until(lambda: "alice: hello" in terminal.text, 10, "it is sent")
+        terminal.type(ending)
+        assert await asyncio.wait_for(process.wait(), 20) == 0, terminal.text
+        assert termios.tcgetattr(terminal.inside)[:4] == before[:4], "the terminal is as it was"
+        assert "Traceback" not in terminal.text
+        assert "Warning" not in terminal.text
+    finally:
+        terminal.close()
+        if process.returncode is None:
+            process.kill()
+
+
+class Screen:
+    """A pseudo-terminal seen from outside."""
+
+    def __init__(self) -> None:
+        self._outside, self.inside = pty.openpty()
+        self._bytes = b""
+        os.set_blocking(self._outside, False)
+        asyncio.get_running_loop().add_reader(self._outside, self._read)
+
+    def control(self) -> None:
+        """In the child: this is its controlling terminal, so that Ctrl-C reaches it."""
+        fcntl.ioctl(self.inside, termios.TIOCSCTTY, 0)
+
+    def _read(self) -> None:
+        self._bytes += os.read(self._outside, 65_536)
+
+    @property
+    def text(self) -> str:
+        """What was written, without colours and cursor movements."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._bytes.decode(errors="replace"))
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._outside, keys)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._outside)
+        os.close(self._outside)
+        os.close(self.inside)
+
+
 async def test_a_chat_without_a_server_says_what_to_do() -> None:
     code, output = await run(*chat_of("alice", "http://127.0.0.1:1", "demo"))
     assert code == 1
@@ -244,7 +314,7 @@ async def test_a_chat_without_a_server_says_what_to_do() -> None:
     assert "chatterbus up" in output
 
 
-async def test_a_chat_takes_its_token_from_the_environment(stack: Stack, thread_id: str) -> None:
+async def test_a_chat_takes_its_token_from_the_environment(stack: Deployment, thread_id: str) -> None:
     async with Client(stack.url, token=stack.token("carol")) as carol:
         await carol.create_thread(thread_id)
     command = chat_of(None, stack.url, thread_id)

@@ -7,7 +7,7 @@ compared before anything else, keys are unique, and no text holds U+0000. Knows 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -76,10 +76,9 @@ class FakeSession:
 
     def __init__(self, store: FakeStore) -> None:
         self._store = store
-        self._staged: list[Callable[[Tables], None]] = []
 
     async def close(self) -> None:
-        self._staged = []
+        return
 
     async def position(self, partition: int) -> Position:
         return self._store.tables.positions[partition]
@@ -95,56 +94,37 @@ class FakeSession:
             if stored.epoch == epoch and stored.announced < seq:
                 self._store.tables.positions[partition] = replace(stored, announced=seq)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        try:
-            yield
-        except Exception:
-            await self.rollback()
-            raise
-
-    async def rollback(self) -> None:
-        self._staged = []
-
-    async def load(self, keys: Keys, expected: Mapping[int, tuple[int, int]]) -> WorkingSet:
+    async def load(self, keys: Keys) -> WorkingSet:
         tables = self._store.tables
-        standing = {p: (tables.positions[p].epoch, tables.positions[p].applied) for p in expected}
-        if standing != expected:
-            raise LostPartitionError(f"positions are {standing}, expected {dict(expected)}")
         rows = WorkingSet()
         rows.threads = {key: replace(tables.threads[key]) for key in keys.threads if key in tables.threads}
         rows.members = {key: replace(tables.members[key]) for key in keys.members if key in tables.members}
         rows.sends = {key: replace(row) for key in keys.sends if (row := tables.send(key)) is not None}
         return rows
 
-    async def store(self, rows: WorkingSet, offsets: Offsets, dead: Iterable[DeadLetter], at: datetime) -> None:
-        self._check(rows)
-        threads = [_stored(row) for row in (*rows.new_threads.values(), *rows.changed_threads.values())]
-        members = [replace(row) for row in (*rows.new_members.values(), *rows.changed_members.values())]
-        sent = [_stored(row) for row in rows.new_messages]
-        letters = list(dead)
-
-        def install(tables: Tables) -> None:
-            tables.threads.update({row.thread_id: row for row in threads})
-            tables.members.update({(row.thread_id, row.user_id): row for row in members})
-            tables.messages.update({(row.thread_id, row.seq): row for row in sent})
-            for letter in letters:
-                key = (letter.partition, letter.epoch, letter.stream_seq, letter.position)
-                tables.dead_letters.setdefault(key, letter)
-            for partition, applied in offsets.applied.items():
-                stored = tables.positions[partition]
-                announced = max(stored.announced, offsets.announced.get(partition, 0))
-                tables.positions[partition] = replace(stored, applied=applied, announced=announced)
-
-        self._staged.append(install)
-
-    async def store_and_commit(
-        self, rows: WorkingSet, offsets: Offsets, dead: Iterable[DeadLetter], at: datetime
+    async def commit(
+        self, rows: WorkingSet, offsets: Offsets, dead: Sequence[DeadLetter], at: datetime, *, keep: bool = True
     ) -> None:
-        await self.store(rows, offsets, dead, at)
-        for install in self._staged:
-            install(self._store.tables)
-        self._staged = []
+        tables = self._store.tables
+        standing = {p: (tables.positions[p].epoch, tables.positions[p].applied) for p in offsets.applied}
+        if standing != offsets.expected:
+            raise LostPartitionError(f"positions are {standing}, expected {dict(offsets.expected)}")
+        self._check(rows)
+        if not keep:
+            return
+        for thread in (*rows.new_threads.values(), *rows.changed_threads.values()):
+            tables.threads[thread.thread_id] = _stored(thread)
+        for member in (*rows.new_members.values(), *rows.changed_members.values()):
+            tables.members[(member.thread_id, member.user_id)] = replace(member)
+        for message in rows.new_messages:
+            tables.messages[(message.thread_id, message.seq)] = _stored(message)
+        for letter in dead:
+            key = (letter.partition, letter.epoch, letter.stream_seq, letter.position)
+            tables.dead_letters.setdefault(key, letter)
+        for partition, applied in offsets.applied.items():
+            stored = tables.positions[partition]
+            announced = max(stored.announced, offsets.announced.get(partition, 0))
+            tables.positions[partition] = replace(stored, applied=applied, announced=announced)
 
     def _check(self, rows: WorkingSet) -> None:
         tables = self._store.tables

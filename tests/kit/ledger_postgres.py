@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import psycopg
 
+from chatterbus_persister.columns import member_row, message_row
 from chatterbus_persister.epochs import Position
 from chatterbus_persister.ledger.rows import ThreadRow
-from chatterbus_persister.ledger_session import DeadLetter, LedgerSession, member_row, message_row
+from chatterbus_persister.ledger_session import DeadLetter, LedgerSession
 from chatterbus_persister.reads.access import MEMBER_COLUMNS, THREAD_COLUMNS
 from chatterbus_persister.statements import MESSAGE_COLUMNS
 from chatterbus_persister.store_service import prepare_connection

@@ -205,6 +205,17 @@ class Ledger:
         await worker.note_announced()
         return said
 
+    async def restart(self) -> None:
+        """Another process takes over in order."""
+        if self.worker is not None:
+            await self.worker.session.close()
+            self.worker = None
+
+    async def remove_member(self, thread_id: str, user_id: str) -> None:
+        """As a later version will: there is no command for it yet."""
+        await self.store.remove_member(thread_id, user_id, START)
+        await self.restart()
+
     async def crash(self, point: str | None = None) -> Said:
         """Work until the point (after the commit when None), then lose the process before anything is announced."""
         worker = await self._working()

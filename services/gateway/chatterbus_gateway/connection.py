@@ -105,6 +105,15 @@ class Connection:
             self._log_close(code, reason)
             self._say_goodbye(close_frame(code, reason))
 
+    def is_being_closed(self) -> None:
+        """The parser found the bytes to be no WebSocket, and says so to the peer right after this."""
+        if not self._close_sent:
+            self.session.ended()
+            self._log_close(0, "the peer broke the WebSocket protocol")
+            self._flush_turn()
+            self._outbox = None
+            self._goodbye_is_said()
+
     def blocked(self) -> None:
         """The transport holds as much as it should."""
         self._blocked_since_s = now_s = self._gateway.now_s()
@@ -192,11 +201,14 @@ class Connection:
         self._flush_turn()
         if self._close_sent:
             return
-        self._close_sent = True
         if self._outbox:
             self._outbox.add_durable(frame)
         else:
             self._write(frame)
+        self._goodbye_is_said()
+
+    def _goodbye_is_said(self) -> None:
+        self._close_sent = True
         now_s = self._gateway.now_s()
         self._close_by_s = now_s + self._gateway.policy.closing_deadline_s
         self._gateway.wheel.schedule(self, self._close_by_s)

@@ -49,7 +49,13 @@ TEXT: Final = WSMsgType.TEXT
 
 
 class ParserLog:
-    """What picows logs to: each connection, and as errors what is the peer's fault. Neither is wanted."""
+    """What picows logs to, one per socket. It says here, and nowhere else, that it is about to close the socket itself:
+    at the peer's faults against the protocol, and at exceptions out of a callback, which are ours."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
 
     def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - the name logging gave it
         return False
@@ -57,19 +63,25 @@ class ParserLog:
     def debug(self, *_: object, **__: object) -> None:
         """Not wanted."""
 
-    log = info = warning = error = debug
+    log = info = warning = debug
+
+    def error(self, *_: object, **__: object) -> None:
+        """The peer broke the protocol."""
+        if self.connection is not None:
+            self.connection.is_being_closed()
 
     def exception(self, message: str, *_: object, **__: object) -> None:
-        """A fault of ours in a callback: picows closes the socket."""
+        """A callback failed."""
         log.exception("websocket callback failed", detail=message)
+        self.error()
 
 
 class SocketListener(WSListener):
     """Frames of one socket, as picows found them."""
 
-    def __init__(self, gateway: Gateway, protocol: SocketProtocol, address: str, token: str | None) -> None:
+    def __init__(self, gateway: Gateway, parser_log: ParserLog, address: str, token: str | None) -> None:
         self._gateway = gateway
-        self._protocol = protocol
+        self._parser_log = parser_log
         self._address = address
         self._token = token
         self._fragments: Fragments | None = None
@@ -78,6 +90,7 @@ class SocketListener(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade was accepted."""
         self._connection = connection = self._gateway.accept(transport.underlying_transport, self._address)
+        self._parser_log.connection = connection
         token, self._token = self._token, None
         for half in (transport.request, transport.response):
             half.headers.clear()  # of no use any more; they hold the token, and memory
@@ -129,8 +142,9 @@ class SocketListener(WSListener):
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         """The socket is gone."""
-        if self._connection is not None:
-            self._connection.lost()
+        connection, self._connection, self._parser_log.connection = self._connection, None, None
+        if connection is not None:
+            connection.lost()
 
     def pause_writing(self) -> None:
         """The transport's buffer is above its limit."""
@@ -155,12 +169,13 @@ class SocketProtocol(WSProtocol):  # type: ignore[misc] # an extension type
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        self._parser_log = ParserLog()
         super().__init__(
             None,  # host_port: of a client
             None,  # ws_path: of a client
             False,  # is_client_side
             self._decide,
-            _PARSER_LOG,
+            self._parser_log,
             True,  # disconnect_on_exception
             HANDSHAKE_TIMEOUT_S,
             False,  # enable_auto_ping
@@ -226,10 +241,8 @@ class SocketProtocol(WSProtocol):  # type: ignore[misc] # an extension type
             gateway.counts.connections_refused += 1
             log.info("upgrade refused", status=int(status), address=address)
             return _refused(status)
-        return SocketListener(gateway, self, address, bearer_token(request.headers))
+        return SocketListener(gateway, self._parser_log, address, bearer_token(request.headers))
 
-
-_PARSER_LOG: Final = ParserLog()
 
 _PROBLEMS: Final[dict[HTTPStatus, str]] = {
     HTTPStatus.NOT_FOUND: "NOT_FOUND",

@@ -8,9 +8,10 @@ that fails names its command. Announcements are grouped: one envelope per thread
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from chatterbus_contracts.codec import DecodeError, encode, encode_json, parse_json
-from chatterbus_contracts.commands import COMMAND, Command, decode_parcel
+from chatterbus_contracts.commands import COMMAND, Command, StoreMessage, decode_parcel
 from chatterbus_contracts.envelopes import Answer, Event, answer_line, event_line, pack_lines
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.ids import GatewayId, ThreadId
@@ -20,6 +21,8 @@ from chatterbus_persister.ledger.echoes import ECHOES
 from chatterbus_persister.ledger.handlers import apply_command
 from chatterbus_persister.ledger.outcome import Outcome
 from chatterbus_persister.ledger.working_set import Keys, WorkingSet, keys_of
+
+UNLESS_STORED: Final = frozenset({ErrorCode.FORBIDDEN, ErrorCode.REPLY_TARGET_NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A command given up."""
+    """A command given up. A decoded one has an outcome, which answers it."""
 
     place: Place
     reason: str
     payload: bytes
+    decoded: bool
 
 
 @dataclass(slots=True)
@@ -95,15 +99,25 @@ def apply_batch(rows: WorkingSet, batch: Batch, poison: Collection[Place], at: d
     for item in batch.items:
         command = item.command
         if isinstance(command, DecodeError):
-            result.dead.append(Dead(item.place, command.message, _own_payload(item)))
+            result.dead.append(Dead(item.place, command.message, _own_payload(item), decoded=False))
         elif item.place in poison:
-            result.dead.append(Dead(item.place, "it could not be applied", encode(command)))
+            result.dead.append(Dead(item.place, "it could not be applied", encode(command), decoded=True))
             result.outcomes.append(Outcome(command, refusal=_given_up()))
         else:
             outcome = _applied(rows, item, command, at)
             if outcome is not None:
                 result.outcomes.append(outcome)
     return result
+
+
+def refuses_what_may_be_stored(result: Result) -> bool:
+    """Whether a message was refused for a reason that does not count when it was stored before: a retry is answered
+    with what is stored, whatever its sender may do now. Decides only where stored sends were not looked up."""
+    return any(
+        outcome.refusal is not None and outcome.refusal.code in UNLESS_STORED
+        for outcome in result.outcomes
+        if isinstance(outcome.command, StoreMessage)
+    )
 
 
 def _own_payload(item: Item) -> bytes:
@@ -146,7 +160,8 @@ def announcement_of(result: Result) -> Announcement:
         if command.gateway is not None:
             answers.setdefault(command.gateway, []).append(answer_of(outcome))
     for dead in result.dead:
-        _answer_undecodable(dead, answers)
+        if not dead.decoded:
+            _answer_undecodable(dead, answers)
     return Announcement(
         [
             (event_subject(thread_id), envelope)

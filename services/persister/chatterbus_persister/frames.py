@@ -5,7 +5,7 @@ announced again or in a page of history. Values are in wire form already, so not
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ Json = dict[str, Any]
 @lru_cache(maxsize=1024)
 def time_text(at: datetime) -> str:
     """UTC, ISO 8601 with milliseconds. Cached: all changes of a batch share their time."""
+    at = at.astimezone(UTC)  # PostgreSQL answers in the time zone that its operator set
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 

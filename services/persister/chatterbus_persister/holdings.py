@@ -70,6 +70,7 @@ class Holdings:
         self._held: dict[int, _Holding] = {}
         self._inbox: deque[Arrival] = deque()
         self.needs_attention = True
+        self.begun = 0  # how often a partition was begun: what was remembered of it may be of another owner's time
 
     # What the lane asks about its partitions.
 
@@ -169,6 +170,7 @@ class Holdings:
     async def _begin(self, session: LedgerSession, partition: int) -> None:
         """Read the partition from what is committed. What waited in the inbox is read again."""
         self._stop_reader(partition)
+        self.begun += 1
         stored = await session.position(partition)
         self._held[partition] = _Holding(stored.epoch, stored.applied, stored.applied, stored.announced)
         await ensure_stream(self._link.jetstream, self._streams[partition], self._replicas)

@@ -17,7 +17,15 @@ import structlog
 from nats.errors import Error as NatsError
 
 from chatterbus_persister.announcer import Announcer
-from chatterbus_persister.batch import Batch, CommandFailedError, Place, Result, announcement_of, apply_batch
+from chatterbus_persister.batch import (
+    Batch,
+    CommandFailedError,
+    Place,
+    Result,
+    announcement_of,
+    apply_batch,
+    refuses_what_may_be_stored,
+)
 from chatterbus_persister.failpoints import Reach
 from chatterbus_persister.holdings import Holdings
 from chatterbus_persister.ledger.row_cache import RowCache
@@ -30,9 +38,15 @@ from chatterbus_runtime.link_errors import LinkError
 
 log = structlog.get_logger(__name__)
 
-SESSION_ERRORS = (psycopg.OperationalError, LostPartitionError, TimeoutError, OSError)
-DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError, psycopg.InternalError)
+# A command can be to blame for the values it brings, and for nothing else: a missing privilege, a read-only replica or a
+# schema that is not migrated yet would otherwise turn every command into a dead letter.
+DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError)
+SESSION_ERRORS = (psycopg.Error, LostPartitionError, TimeoutError, OSError)
 HANDOVER_TIMEOUT_S = 5.0
+
+
+class SendsUnknownError(Exception):
+    """A refused message may be one that is stored: the answer depends on what was not loaded."""
 
 
 class Lane:
@@ -124,8 +138,7 @@ class Lane:
 
     async def _look_around(self, session: LedgerSession) -> None:
         """Take or give partitions, restart broken readers, note what was announced."""
-        if self._holdings.needs_attention:
-            self._cache.forget()
+        begun = self._holdings.begun
         try:
             await self._holdings.rebalance(session, self._drained)
             if self._announcer.struggling:
@@ -135,6 +148,8 @@ class Lane:
         except (NatsError, LinkError, TimeoutError) as error:
             self._health.set("queue", False, type(error).__name__)
             log.warning("queue can not be asked", error=_line(error))
+        if self._holdings.begun != begun:
+            self._cache.forget()
         await self._save_announced(session)
 
     async def _drained(self) -> None:
@@ -187,6 +202,8 @@ class Lane:
         while True:
             try:
                 return await self._attempt(session, batch, poison, know_sends=know_sends)
+            except SendsUnknownError:
+                know_sends = True
             except CommandFailedError as error:
                 log.exception("a handler failed; its command is set aside", place=error.place)
                 poison.add(error.place)
@@ -196,6 +213,9 @@ class Lane:
                     know_sends = True  # a message came again: look up what is stored, and answer with that
                     continue
                 place = await self._culprit(session, batch, poison)
+                if place is None:
+                    know_sends = True
+                    continue
                 log.error("a command is refused by PostgreSQL and set aside", place=place, error=type(error).__name__)
                 poison.add(place)
 
@@ -216,6 +236,8 @@ class Lane:
                     missing.sends = keys.sends
                 rows = self._cache.working_set(keys, await session.load(missing))
                 result = apply_batch(rows, batch, poison, at)
+                if not know_sends and refuses_what_may_be_stored(result):
+                    raise SendsUnknownError
                 self._reach("applied")
                 if batch.reached:
                     offsets = Offsets(self._holdings.expected(batch), batch.reached, self._announced_seqs())
@@ -250,19 +272,26 @@ class Lane:
             if (position.epoch, position.applied) != (epoch, applied):
                 raise LostPartitionError(f"partition {partition} is at {position.applied}, not {applied}")
 
-    async def _culprit(self, session: LedgerSession, batch: Batch, poison: set[Place]) -> Place:
-        """The first command without which the commands before it are fine: by halving prefixes, all rolled back."""
+    async def _culprit(self, session: LedgerSession, batch: Batch, poison: set[Place]) -> Place | None:
+        """The first command without which the commands before it are fine: by halving prefixes, all rolled back.
+        None when the whole goes through now: what failed has passed, and nobody is to blame."""
         good, bad = 0, len(batch.items)
+        if await self._goes_through(session, batch, poison):
+            return None
         while bad - good > 1:
             middle = (good + bad) // 2
-            prefix = Batch(batch.items[:middle], batch.reached)
-            try:
-                await self._attempt(session, prefix, poison, know_sends=True, keep=False)
-            except DATA_ERRORS:
-                bad = middle
-            else:
+            if await self._goes_through(session, Batch(batch.items[:middle], batch.reached), poison):
                 good = middle
+            else:
+                bad = middle
         return batch.items[bad - 1].place
+
+    async def _goes_through(self, session: LedgerSession, batch: Batch, poison: set[Place]) -> bool:
+        try:
+            await self._attempt(session, batch, poison, know_sends=True, keep=False)
+        except DATA_ERRORS:
+            return False
+        return True
 
     def _announced_seqs(self) -> Mapping[int, int]:
         return {

@@ -96,8 +96,12 @@ class PartitionReader:
         self._heard_at = time.monotonic()
         if self._broken:
             return
-        if not message.data and message.status == STATUS_CONTROL:
-            self._control(message)
+        if not message.data and message.status is not None:
+            # Anything but heartbeats and flow control (the consumer was deleted, say) ends this reader.
+            if message.status == STATUS_CONTROL:
+                self._control(message)
+            else:
+                self.give_up()
             return
         stream_seq, consumer_seq = sequences(message.reply)
         if consumer_seq != self._consumer_seq + 1:

@@ -65,7 +65,7 @@ JOIN messages m ON m.thread_id = k.thread_id AND m.sender_id = k.sender_id
 
 INSERT_THREADS: Final = """
 INSERT INTO threads (thread_id, title, metadata, open, created_by, created_at, last_seq, last_rev, last_message_at, rev)
-SELECT k.thread_id, k.title, k.metadata::jsonb, k.open, k.created_by, %(at)s, k.last_seq, k.last_rev,
+SELECT k.thread_id, k.title, k.metadata::json, k.open, k.created_by, %(at)s, k.last_seq, k.last_rev,
        CASE WHEN k.last_seq > 0 THEN %(at)s END, k.rev
 FROM unnest(%(ids)s::text[], %(titles)s::text[], %(metadata)s::text[], %(open)s::boolean[], %(creators)s::text[],
             %(seqs)s::bigint[], %(last_revs)s::bigint[], %(revs)s::bigint[])
@@ -105,7 +105,7 @@ WITH offsets AS (
     INSERT INTO messages (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content,
                           reply_to_seq, mentions, metadata, created_at)
     SELECT k.thread_id, k.seq, k.rev, k.sender_id, k.sender_type, k.client_message_id, k.message_type, k.content,
-           k.reply_to_seq, k.mentions::text[], k.metadata::jsonb, %(at)s
+           k.reply_to_seq, k.mentions::text[], k.metadata::json, %(at)s
     FROM unnest(%(m_threads)s::text[], %(m_seqs)s::bigint[], %(m_revs)s::bigint[], %(m_senders)s::text[],
                 %(m_types)s::text[], %(m_ids)s::text[], %(m_kinds)s::text[], %(m_contents)s::text[],
                 %(m_replies)s::bigint[], %(m_mentions)s::text[], %(m_metadata)s::text[])

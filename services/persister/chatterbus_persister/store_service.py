@@ -123,3 +123,6 @@ class StoreService:
         except psycopg.Error as error:
             log.error("a query failed", query=name, error=type(error).__name__, sqlstate=error.sqlstate)
             raise Refusal(ErrorCode.INTERNAL, "the query failed") from None
+        except (ValueError, TypeError, LookupError) as error:
+            log.exception("a query failed", query=name)
+            raise Refusal(ErrorCode.INTERNAL, "the query failed") from error

@@ -1,13 +1,14 @@
 """The schema, as SQLAlchemy Core tables. Migrations create it; a test compares the two.
 
 Promises: every table of chat data leads its keys with `thread_id`, so distributing by thread is a deployment's choice;
-ids sort by bytes (collation C). Nothing here is a SEQUENCE: seq and rev come from the thread's row.
+ids sort by bytes (collation C); metadata is `json`, not `jsonb`, so that it comes back byte for byte. Nothing here is a SEQUENCE: seq and rev come from the thread's row.
 """
 
 from typing import Final
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -23,7 +24,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 metadata: Final = MetaData()
 
@@ -65,7 +65,7 @@ threads: Final = Table(
     metadata,
     _id("thread_id"),
     Column("title", Text),
-    Column("metadata", JSONB),
+    Column("metadata", JSON),
     Column("open", Boolean, nullable=False, server_default=text("false"), comment="development mode: anyone may join"),
     _id("created_by"),
     _time("created_at"),
@@ -112,7 +112,7 @@ messages: Final = Table(
     Column("content", Text, nullable=False),
     Column("reply_to_seq", BigInteger),
     Column("mentions", ARRAY(Text)),
-    Column("metadata", JSONB),
+    Column("metadata", JSON),
     _time("created_at"),
     _time("edited_at", nullable=True),
     _time("deleted_at", nullable=True),

@@ -18,7 +18,7 @@ from chatterbus_contracts.envelopes import Answer, Event, answer_line, event_lin
 from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.subjects import event_subject, gateway_subject, store_subject
 from chatterbus_contracts.topology import command_streams
-from chatterbus_runtime.nats_link import NatsLink
+from chatterbus_runtime.nats_link import Listener, NatsLink
 from chatterbus_runtime.nats_message import Message
 
 TIME = "2026-01-31T12:00:00.000Z"
@@ -52,6 +52,7 @@ class Ledger:
         self.page_size = 500
         self.before_sync_reply: Callable[[str], None] = lambda _thread: None
         self.epoch = "e1"
+        self.parcels: Listener | None = None
 
     @classmethod
     async def start(cls, link: NatsLink) -> Ledger:
@@ -62,7 +63,7 @@ class Ledger:
                     name=spec.name, subjects=list(spec.subjects), discard=DiscardPolicy.NEW, max_bytes=spec.max_bytes
                 )
             )
-        link.listen("chat.cmd.*.*", ledger.parcel_came)
+        ledger.parcels = link.listen("chat.cmd.*.*", ledger.parcel_came)
         link.listen(store_subject("sync"), ledger.sync_asked)
         link.listen(store_subject("info"), ledger.info_asked)
         await link.flush(5)

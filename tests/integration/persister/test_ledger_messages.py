@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from chatterbus_contracts.codec import encode_json
 from chatterbus_contracts.envelopes import Event
 from chatterbus_contracts.ids import ThreadId
+from chatterbus_contracts.queries import AskChanges
 from chatterbus_contracts.states import MessageType
+from chatterbus_persister.reads.changes import changes
 from tests.kit.ledger_commands import add, create, move, send
 from tests.kit.ledger_worker import Ledger, Said, codes, events_of
 
@@ -178,10 +181,6 @@ async def test_a_refusal_carries_what_its_sender_matches_it_by(ledger: Ledger) -
 
 
 async def test_a_live_event_and_a_page_of_changes_carry_the_same_bytes(ledger: Ledger) -> None:
-    from chatterbus_contracts.codec import encode_json
-    from chatterbus_contracts.queries import AskChanges
-    from chatterbus_persister.reads.changes import changes
-
     await ledger.apply(create("t", "ann"))
     metadata = {"b": 1, "aa": 2.0, "a": 1e16, "c": {"z": 1e300, "y": -0.0}}
     (live,) = (await ledger.apply(send("t", "ann", "c1", metadata=metadata))).events

@@ -31,13 +31,23 @@ async def test_readers_may_not_write_but_may_read(ledger: Ledger) -> None:
 
 async def test_a_former_member_is_told_so_and_may_be_taken_back(ledger: Ledger) -> None:
     await ledger.apply(create("t", "ann", "bob"), send("t", "bob", "c1"))
-    await ledger.store.remove_member("t", "bob", START)
+    await ledger.remove_member("t", "bob")
     refused = [send("t", "bob", "c2"), move("t", "bob", read=1), add("t", "bob", "eve")]
     assert codes(await ledger.apply(*refused), refused) == ["NOT_A_MEMBER"] * 3
     back = await ledger.apply(add("t", "ann", "bob"))
     assert [frame["type"] for frame in back.frames] == ["member_added"]
     assert (await ledger.answer(send("t", "bob", "c2")))["seq"] == 2
     assert (await member(ledger, "bob")).joined_at > START
+
+
+async def test_a_retry_is_answered_with_what_is_stored_though_its_sender_may_not_write_any_more(ledger: Ledger) -> None:
+    await ledger.apply(create("t", "ann", "bob"))
+    stored = await ledger.answer(send("t", "bob", "c1"))
+    await ledger.apply(add("t", "ann", "bob", Role.READER))
+    again, other = send("t", "bob", "c1"), send("t", "bob", "c2")
+    said = await ledger.apply(again, other)
+    assert said.answer(again) == stored
+    assert said.answer(other)["code"] == "FORBIDDEN"
 
 
 async def test_creating_is_idempotent_and_the_creator_is_the_owner(ledger: Ledger) -> None:

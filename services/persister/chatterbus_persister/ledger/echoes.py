@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from chatterbus_contracts.commands import AddMember, Command, CreateThread, MoveCursor, StoreMessage
 from chatterbus_contracts.ids import UserId
+from chatterbus_contracts.states import Role
 from chatterbus_persister.ledger.outcome import (
     CursorMoved,
     LedgerEvent,
@@ -36,7 +37,10 @@ def echo_thread(rows: WorkingSet, command: CreateThread) -> Outcome | None:
 
 
 def echo_member(rows: WorkingSet, command: AddMember) -> Outcome | None:
-    """The member as he is now."""
+    """The member as he is now. Nobody but an owner can have added him."""
+    caller = rows.members.get((command.thread_id, command.user_id))
+    if caller is None or caller.removed_at is not None or caller.role is not Role.OWNER:
+        return None
     joined = _member(rows, command, command.member.user_id)
     return None if joined is None else Outcome(command, [joined], rev=joined.rev)
 
@@ -55,7 +59,7 @@ def echo_message(rows: WorkingSet, command: StoreMessage) -> Outcome | None:
 def echo_cursor(rows: WorkingSet, command: MoveCursor) -> Outcome | None:
     """Where the member's cursors stand."""
     member = rows.members.get((command.thread_id, command.user_id))
-    if member is None:
+    if member is None or member.removed_at is not None:
         return None
     events: list[LedgerEvent] = []
     if member.read_seq:

@@ -32,14 +32,20 @@ SELECT {MESSAGE_COLUMNS} FROM messages m WHERE m.thread_id = %(thread_id)s AND m
 
 def message_chars(row: MessageRow) -> int:
     """Roughly how long its JSON text is, beyond the fixed fields."""
-    return len(row.content) + (len(str(row.metadata)) if row.metadata else 0)
+    return len(row.content) + json_chars(row.metadata) + sum(map(len, row.mentions))
+
+
+def json_chars(value: dict[str, Any] | None) -> int:
+    """Roughly how long the JSON text of a product's metadata is."""
+    return len(str(value)) if value else 0
 
 
 async def history(connection: AsyncConnection, ask: AskHistory) -> dict[str, Any]:
     """contracts.queries.HistoryPage."""
     thread, _ = await require_member(connection, ask.thread_id, ask.user_id)
     forward = ask.after_seq is not None
-    start = ask.after_seq if forward else (ask.before_seq or thread.last_seq + 1)
+    before = thread.last_seq + 1 if ask.before_seq is None else ask.before_seq
+    start = ask.after_seq if forward else before
     cursor = await connection.execute(
         AFTER if forward else BEFORE, {"thread_id": ask.thread_id, "seq": start, "limit": ask.limit + 1}
     )

@@ -17,7 +17,7 @@ from chatterbus_persister.columns import member_row, message_row
 from chatterbus_persister.frames import member_state, message_state, thread_state
 from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
 from chatterbus_persister.reads.access import MEMBER_COLUMNS, THREAD_COLUMNS, THREAD_WIDTH, all_members, require_member
-from chatterbus_persister.reads.messages import message_chars
+from chatterbus_persister.reads.messages import json_chars, message_chars
 from chatterbus_persister.reads.page import cut
 from chatterbus_persister.statements import MESSAGE_COLUMNS
 
@@ -44,7 +44,7 @@ FROM members own JOIN threads t ON t.thread_id = own.thread_id
 WHERE own.user_id = %(user_id)s AND own.removed_at IS NULL AND t.last_seq > own.read_seq
 ORDER BY t.thread_id
 """
-UNREAD_ITEMS_MAX: Final = 10_000
+UNREAD_ITEMS_MAX: Final = 4_000  # of at most 190 bytes each: they fit a NATS message
 
 
 async def info(connection: AsyncConnection, _ask: AskInfo) -> dict[str, Any]:
@@ -77,7 +77,9 @@ async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any
     ids = [row[0] for row in found]
     members = await _members_by_thread(connection, ids)
     last = await _last_messages(connection, [(row[0], row[6]) for row in found if row[6]])
-    page, more = cut(found, ask.limit, lambda row: _chars(members.get(row[0], []), last.get(row[0])))
+    page, more = cut(
+        found, ask.limit, lambda row: _chars(ThreadRow(*row[:THREAD_WIDTH]), members.get(row[0], []), last.get(row[0]))
+    )
     items = []
     for row in page:
         state = ThreadRow(*row[:THREAD_WIDTH])
@@ -94,8 +96,9 @@ async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any
     return {"items": items, "nextCursor": _cursor(page[-1][-1], page[-1][0]) if more else None}
 
 
-def _chars(members: list[MemberRow], message: MessageRow | None) -> int:
-    return 64 * len(members) + (0 if message is None else message_chars(message))
+def _chars(row: ThreadRow, members: list[MemberRow], message: MessageRow | None) -> int:
+    own = len(row.title or "") + json_chars(row.metadata)
+    return own + 64 * len(members) + (0 if message is None else message_chars(message))
 
 
 async def _members_by_thread(connection: AsyncConnection, ids: list[str]) -> dict[str, list[MemberRow]]:

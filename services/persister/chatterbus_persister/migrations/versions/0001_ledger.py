@@ -30,7 +30,7 @@ STATEMENTS = (
     CREATE TABLE threads (
         thread_id text COLLATE "C" CONSTRAINT threads_pkey PRIMARY KEY,
         title text,
-        metadata jsonb,
+        metadata json,
         open boolean NOT NULL DEFAULT false,
         created_by text COLLATE "C" NOT NULL,
         created_at timestamptz NOT NULL,
@@ -73,7 +73,7 @@ STATEMENTS = (
         content text NOT NULL,
         reply_to_seq bigint,
         mentions text[],
-        metadata jsonb,
+        metadata json,
         created_at timestamptz NOT NULL,
         edited_at timestamptz,
         deleted_at timestamptz,

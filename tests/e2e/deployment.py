@@ -1,0 +1,100 @@
+"""A running system as the tests see it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+
+from bench.stack import Stack
+from tests.kit.socket import Socket
+
+REQUEST_DEADLINE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where it listens, how to speak for a user, and (for tests that break it) its processes."""
+
+    stack: Stack
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return self.stack.url
+
+    @property
+    def ws(self) -> str:
+        return self.stack.ws
+
+    @property
+    def gateways(self) -> list[str]:
+        """The URL of each gateway; the first one is `url`."""
+        urls: list[str] = self.stack.ready["gateways"]
+        return urls
+
+    def pid(self, name: str) -> int:
+        """A process by its name in `up`, as of now."""
+        return self.stack.pids[name]
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a process by its name in `up`."""
+        os.kill(self.pid(name), number)
+
+    def token(self, user: str, *, ttl_s: int = 3_600, **claims: Any) -> str:
+        """A token as the embedding product mints it."""
+        secret = Path(self.stack.ready["jwtSecretFile"]).read_text().strip()
+        return jwt.encode({"sub": user, "exp": int(time.time()) + ttl_s, **claims}, secret, algorithm="HS256")
+
+    async def join(self, user: str, thread: str | None = None, **claims: Any) -> Socket:
+        """A socket that authenticated with a token."""
+        return await Socket.join(self.ws, thread=thread, token=self.token(user, **claims))
+
+    async def join_dev(self, user: str, thread: str | None = None) -> Socket:
+        """A socket in development mode, without a token."""
+        return await Socket.join(self.ws, thread=thread, userId=user, userType="user")
+
+    def rest(self, user: str, **claims: Any) -> httpx.AsyncClient:
+        """A REST client that speaks for a user."""
+        return httpx.AsyncClient(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {self.token(user, **claims)}"},
+            timeout=REQUEST_DEADLINE_S,
+        )
+
+    async def create_thread(self, thread: str, owner: str, *members: str) -> dict[str, Any]:
+        """A thread whose members are known; strangers stay outside."""
+        async with self.rest(owner) as client:
+            body = {"id": thread, "members": [{"userId": member} for member in members]}
+            response = await client.post("/api/chat/threads", json=body)
+        assert response.status_code == 201, response.text
+        created: dict[str, Any] = response.json()
+        return created
+
+    async def history(self, thread: str, user: str) -> list[dict[str, Any]]:
+        """All messages, page by page."""
+        messages: list[dict[str, Any]] = []
+        after = "0"
+        async with self.rest(user) as client:
+            while True:
+                page = (
+                    (await client.get(f"/api/chat/threads/{thread}/messages", params={"afterSeq": after, "limit": 200}))
+                    .raise_for_status()
+                    .json()
+                )
+                messages += page["items"]
+                if page["nextCursor"] is None:
+                    return messages
+                after = page["nextCursor"]
+
+    def arm(self, failpoint: str) -> Path:
+        """Kill the persister with SIGKILL when it next comes by. The file is gone when that has happened."""
+        trigger = self.folder / "failpoints" / failpoint
+        trigger.touch()
+        return trigger
