@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PACKAGES := libs/contracts libs/runtime libs/client services/gateway services/persister services/notifier cli
 LOCKS  := requirements.lock requirements-dev.lock
-SOURCES := libs services cli tests bench
+SOURCES := libs services cli tests bench docs examples
 UP     ?=
 TESTS  ?= tests
 

@@ -42,7 +42,9 @@ def thread_id() -> str:
 
 
 @asynccontextmanager
-async def pair(stack: Deployment, thread_id: str, settings: ClientSettings = QUICK) -> AsyncIterator[tuple[Client, Thread]]:
+async def pair(
+    stack: Deployment, thread_id: str, settings: ClientSettings = QUICK
+) -> AsyncIterator[tuple[Client, Thread]]:
     """alice, who writes, at the first gateway; bob's view, who reads, at the second."""
     async with (
         Client(stack.gateways[0], user_id="alice", settings=settings) as alice,

@@ -44,7 +44,10 @@ class FakeStore:
     """The database."""
 
     def __init__(self) -> None:
-        self.tables = Tables(positions={number: Position(0, None, 0, 0) for number in range(PARTITIONS)})
+        self.tables = _empty_tables()
+
+    async def empty(self) -> None:
+        self.tables = _empty_tables()
 
     async def session(self) -> FakeSession:
         return FakeSession(self)
@@ -69,6 +72,10 @@ class FakeStore:
 
     async def close(self) -> None:
         return
+
+
+def _empty_tables() -> Tables:
+    return Tables(positions={number: Position(0, None, 0, 0) for number in range(PARTITIONS)})
 
 
 class FakeSession:

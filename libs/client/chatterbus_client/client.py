@@ -21,6 +21,7 @@ import httpx
 
 from chatterbus_client.addresses import Addresses
 from chatterbus_client.connection import Connection, ConnectionLost
+from chatterbus_client.cursor_teller import CursorTeller
 from chatterbus_client.cursors import Cursors
 from chatterbus_client.delivery import Delivery
 from chatterbus_client.draft import checked_message
@@ -39,7 +40,7 @@ from chatterbus_client.rest import Rest
 from chatterbus_client.settings import ClientSettings
 from chatterbus_client.thread import Thread
 from chatterbus_contracts.commands import NewMember
-from chatterbus_contracts.frames.client import SendDelivered, SendRead, Typing
+from chatterbus_contracts.frames.client import Typing
 from chatterbus_contracts.frames.server import AuthSuccess
 from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.queries import ChangesPage, HistoryPage, ThreadsPage, Unread
@@ -77,6 +78,7 @@ class Client:
         self._new_id = new_id
         self._streams = EventStreams(settings.events_max)
         self._cursors = Cursors()
+        self._teller = CursorTeller(self._cursors, settings.receipts_pause_s)
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -241,18 +243,21 @@ class Client:
     # Signs
 
     async def typing(self, thread_id: str, is_typing: bool = True) -> None:
-        """Say that the user is writing. Dropped when offline: it would be stale."""
-        await self._tell(Typing(thread_id=_thread_id(thread_id), is_typing=is_typing))
+        """Say that the user is writing. Dropped when offline, or out of breath: later it would be stale."""
+        connection = self._connection
+        if connection is not None and connection.pace.allowance(asyncio.get_running_loop().time()):
+            with contextlib.suppress(ConnectionLost):
+                await connection.send(Typing(thread_id=_thread_id(thread_id), is_typing=is_typing))
 
     async def mark_read(self, thread_id: str, seq: int) -> None:
-        """Everything up to `seq` was read. Kept until a connection can tell it."""
+        """Everything up to `seq` was read. Told soon, and kept until a connection can tell it."""
         if seq > 0 and self._cursors.read(thread_id, seq):
-            await self._tell(SendRead(thread_id=_thread_id(thread_id), seq=seq))
+            self._teller.mark()
 
     async def mark_delivered(self, thread_id: str, seq: int) -> None:
         """Everything up to `seq` has arrived. Kept until a connection can tell it."""
         if seq > 0 and self._cursors.delivered(thread_id, seq):
-            await self._tell(SendDelivered(thread_id=_thread_id(thread_id), seq=seq))
+            self._teller.mark()
 
     # REST
 
@@ -305,12 +310,13 @@ class Client:
         self._connection = connection
         self._following.opened(connection, success.user_id, success.store_epoch)
         self._delivery.opened(connection)
-        self._inbox.opened(connection, success.user_id)
+        self._inbox.opened(success.user_id)
+        self._teller.opened(connection)
 
     def lost(self) -> None:
         """See LinkObserver."""
         self._connection = None
-        self._inbox.lost()
+        self._teller.lost()
         self._delivery.lost()
         self._following.lost()
 
@@ -348,11 +354,6 @@ class Client:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the client failed: %s", type(error).__name__, exc_info=error)
             self.changed(ConnectionChanged(State.CLOSED, f"the client failed: {type(error).__name__}"))
-
-    async def _tell(self, frame: Typing | SendRead | SendDelivered) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(ConnectionLost):
-                await self._connection.send(frame)
 
     def _check_open(self) -> None:
         if self._closed is not None:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from math import inf
 from typing import Final, Self
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -17,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from chatterbus_client.addresses import Addresses
 from chatterbus_client.errors import Unreachable
 from chatterbus_client.heartbeat import Heartbeat
+from chatterbus_client.pace import Pace
 from chatterbus_client.settings import ClientSettings
 from chatterbus_contracts.codec import DecodeError, Wire, encode
 from chatterbus_contracts.errors import CloseCode, ErrorCode
@@ -50,6 +52,7 @@ class Connection:
         self._now = asyncio.get_running_loop().time
         self._heartbeat: Heartbeat | None = None
         self._silent = False
+        self.pace = Pace(inf, inf, self._now())
         self.draining = False
 
     @classmethod
@@ -72,9 +75,17 @@ class Connection:
             raise Unreachable(addresses.http, _explained(error)) from error
         return cls(opened, settings)
 
+    async def turn(self) -> None:
+        """Wait until the server's patience allows one more frame."""
+        wait_s = self.pace.wait_s(self._now())
+        while wait_s > 0:
+            await asyncio.sleep(wait_s)
+            wait_s = self.pace.wait_s(self._now())
+
     async def send(self, frame: Wire) -> None:
         """Write a frame. Raises ConnectionLost."""
         text = encode(frame)
+        self.pace.spend(self._now())
         try:
             async with asyncio.timeout(self._settings.write_timeout_s):
                 await self._socket.send(text, text=True)

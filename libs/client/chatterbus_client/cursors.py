@@ -5,7 +5,6 @@ lost with a connection, is told again on the next one, until the server's own re
 `maximum` threads the ones marked longest ago are forgotten.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chatterbus_contracts.frames.client import SendDelivered, SendRead
@@ -26,6 +25,7 @@ class Cursors:
     def __init__(self, maximum: int = 1_000) -> None:
         self._maximum = maximum
         self._marks: dict[str, Mark] = {}
+        self._untold: set[str] = set()
 
     def read(self, thread_id: str, seq: int) -> bool:
         """Everything up to `seq` was read. False: it was marked before."""
@@ -41,13 +41,21 @@ class Cursors:
         if mark is not None and mark.read_seq <= read_seq and mark.delivered_seq <= delivered_seq:
             del self._marks[thread_id]
 
-    def unconfirmed(self) -> Iterator[SendRead | SendDelivered]:
-        """What to tell the server on a new connection."""
-        for thread_id, mark in self._marks.items():
+    def tell_again(self) -> None:
+        """A new connection: what was told on the old one may be lost."""
+        self._untold = set(self._marks)
+
+    def untold(self) -> list[SendRead | SendDelivered]:
+        """What to tell the server now; it counts as told from here on."""
+        frames: list[SendRead | SendDelivered] = []
+        for thread_id in self._marks.keys() & self._untold:
+            mark = self._marks[thread_id]
             if mark.read_seq:
-                yield SendRead(thread_id=ThreadId(thread_id), seq=mark.read_seq)
+                frames.append(SendRead(thread_id=ThreadId(thread_id), seq=mark.read_seq))
             if mark.delivered_seq > mark.read_seq:
-                yield SendDelivered(thread_id=ThreadId(thread_id), seq=mark.delivered_seq)
+                frames.append(SendDelivered(thread_id=ThreadId(thread_id), seq=mark.delivered_seq))
+        self._untold.clear()
+        return frames
 
     def _move(self, thread_id: str, to: Mark) -> bool:
         known = self._marks.pop(thread_id, Mark())
@@ -55,4 +63,7 @@ class Cursors:
         self._marks[thread_id] = moved
         if len(self._marks) > self._maximum:
             del self._marks[next(iter(self._marks))]
-        return moved != known
+        if moved == known:
+            return False
+        self._untold.add(thread_id)
+        return True

@@ -27,6 +27,7 @@ from chatterbus_contracts.states import MessageState
 _OF_THE_SESSION: Final = frozenset(
     {ErrorCode.AUTH_REQUIRED, ErrorCode.AUTH_FAILED, ErrorCode.TOKEN_EXPIRED, ErrorCode.DRAINING}
 )
+_OF_THE_PACE: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.TOO_MANY_IN_FLIGHT})
 
 
 class Delivery:
@@ -120,6 +121,8 @@ class Delivery:
 
     def refused(self, frame: Error) -> None:
         """An error frame that names a message."""
+        if frame.code in _OF_THE_PACE and self._connection is not None:
+            self._connection.pace.exhaust(self._now())
         if frame.client_message_id is not None:
             self._refused(frame.client_message_id, Refused.by_frame(frame))
 
@@ -136,7 +139,9 @@ class Delivery:
         if self._connection is not None:
             if self._connection.draining:
                 return None  # the next connection takes over
-            await self._send_due(self._connection)
+            pace_s = await self._send_due(self._connection)
+            if pace_s is not None:
+                return pace_s
         elif self._http_fallback and len(self._outbox):
             start_at = max(self._down_since + self._settings.fallback_after_s, self._http_again_at)
             if self._now() < start_at:
@@ -149,14 +154,18 @@ class Delivery:
         next_at = self._outbox.next_at()
         return None if next_at is None else max(0.0, next_at - self._now())
 
-    async def _send_due(self, connection: Connection) -> None:
-        for frame in self._outbox.due(self._now()):
+    async def _send_due(self, connection: Connection) -> float | None:
+        """How long to wait before anything may be sent; None: as long as the outbox says."""
+        now = self._now()
+        for frame in self._outbox.due(now, connection.pace.allowance(now)):
             try:
                 await connection.send(frame)
             except ConnectionLost:
-                return  # `lost` follows, and then a new beginning
+                return None  # `lost` follows, and then a new beginning
             if self._connection is not connection:
-                return
+                return None
+        next_at = self._outbox.next_at()
+        return connection.pace.wait_s(now) or None if next_at is not None and next_at <= now else None
 
     async def _post_due(self) -> None:
         if not self._on_http:

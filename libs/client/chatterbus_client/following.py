@@ -236,6 +236,7 @@ class Following:
         ref = f"subscribe-{next(self._refs)}"
         self._asked[ref] = followed
         try:
+            await connection.turn()
             await connection.send(Subscribe(thread_id=ThreadId(timeline.thread_id), since_rev=since_rev, ref=ref))
             async with asyncio.timeout(self._settings.request_timeout_s):
                 await followed.answer

@@ -1,15 +1,12 @@
 """Where each kind of frame goes. One table, complete over the server's frames.
 
 Promises: every frame of SERVER_FRAMES has a handler; handlers are synchronous, so frames are applied in the order of
-arrival; cursors that the server may not know are told again on every new connection.
+arrival.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
-from chatterbus_client.connection import Connection, ConnectionLost
 from chatterbus_client.cursors import Cursors
 from chatterbus_client.delivery import Delivery
 from chatterbus_client.events import ClientEvent
@@ -34,26 +31,14 @@ class Inbox:
         self._cursors = cursors
         self._emit = emit
         self._user_id: str | None = None
-        self._telling: asyncio.Task[None] | None = None
 
-    def opened(self, connection: Connection, user_id: str) -> None:
-        """A new connection: tell it the cursors again."""
+    def opened(self, user_id: str) -> None:
+        """A new connection, on which the server takes us for this user."""
         self._user_id = user_id
-        self._telling = asyncio.create_task(self._tell_cursors(connection))
-
-    def lost(self) -> None:
-        """The connection is gone."""
-        if self._telling is not None:
-            self._telling.cancel()
 
     def received(self, frame: ServerFrame) -> None:
         """One frame."""
         HANDLERS[type(frame)](self, frame)
-
-    async def _tell_cursors(self, connection: Connection) -> None:
-        with contextlib.suppress(ConnectionLost):
-            for frame in list(self._cursors.unconfirmed()):
-                await connection.send(frame)
 
     def _on_event(self, event: ThreadEvent) -> None:
         self._following.happened(event)

@@ -15,6 +15,7 @@ from chatterbus_client.connection import Connection, ConnectionLost
 from chatterbus_client.errors import NoToken, Refused, Unreachable
 from chatterbus_client.events import ConnectionChanged, State
 from chatterbus_client.identity import Identity
+from chatterbus_client.pace import Pace
 from chatterbus_client.reconnect_policy import ReconnectPolicy, Stop
 from chatterbus_client.settings import ClientSettings
 from chatterbus_contracts import PROTOCOL_VERSION
@@ -116,7 +117,9 @@ class Link:
             return ConnectionLost(None, "no answer to auth")
         except ConnectionLost as lost:
             return lost
-        self._policy.opened(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._policy.opened(now)
+        connection.pace = Pace.of_limits(success.limits, now)
         self.failures = 0
         log.info("online as %s, connection %s", success.user_id, success.connection_id)
         alive = asyncio.create_task(connection.keep_alive(success.heartbeat_interval_ms / 1000))

@@ -14,6 +14,7 @@ Does not promise to survive the process: that is the store's work (outbox_store,
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
 
 from chatterbus_client.errors import OutboxFull
 from chatterbus_client.settings import ClientSettings
@@ -83,12 +84,10 @@ class Outbox:
                 entry.stage, entry.at = Stage.WAITING, 0.0
         self._in_flight = 0
 
-    def due(self, now: float) -> list[SendMessage]:
+    def due(self, now: float, at_most: int = 1_000_000) -> list[SendMessage]:
         """The messages to be sent now, in order; they count as in flight from here on."""
-        frames: list[SendMessage] = []
-        for thread in self._threads.values():
-            frames.extend(self._due_of_thread(thread, now))
-        return frames
+        threads = self._threads.values()
+        return list(islice((frame for thread in threads for frame in self._due_of_thread(thread, now)), at_most))
 
     def _due_of_thread(self, thread: dict[str, Entry], now: float) -> Iterator[SendMessage]:
         in_flight = 0

@@ -36,6 +36,9 @@ class ClientSettings:
     retry_maximum_s: float = 10.0
     retries: int | None = None  # how many such refusals a message survives; None: any number
 
+    # Receipts
+    receipts_pause_s: float = 0.2  # between two tellings; a reader scrolls faster than anyone needs to know
+
     # HTTP fallback
     fallback_after_s: float = 3.0  # shorter cuts heal by themselves
     fallback_poll_s: float = 1.0  # a 202 is asked for again at this pace

@@ -7,6 +7,7 @@ then ends, in at most the drain timeout and a few seconds. Decides nothing else.
 from __future__ import annotations
 
 import asyncio
+import gc
 from importlib.metadata import version
 from typing import Final
 
@@ -108,6 +109,7 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     lifecycle.spawn("wheel", gateway.turn_wheel())
     lifecycle.spawn("store epoch", epoch.poll_for_ever())
     lifecycle.spawn("loop lag", LoopLag(registry).sample_for_ever())
+    spare_the_collector()
     log.info("listening", host=settings.gateway_host, port=port, gateway_id=settings.gateway_id)
     if settings.gateway_dev_mode:
         log.warning("DEVELOPMENT MODE: anyone who reaches this port is whoever they say they are")
@@ -124,6 +126,13 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     publisher.close()
     await verifier.close()
     await link.close()
+
+
+def spare_the_collector() -> None:
+    """Messages live shortly and in no cycles: looking for these every 700 objects took a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def show_metrics(counts: Counts, gateway: Gateway, registry: CollectorRegistry) -> None:

@@ -21,7 +21,6 @@ from chatterbus_contracts.commands import (
     PARCEL_MAX_BYTES,
     PARCEL_MAX_COMMANDS,
     Command,
-    encode_command,
     encode_parcel,
 )
 from chatterbus_contracts.envelopes import Answer, decode_answers
@@ -29,6 +28,7 @@ from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.ids import GatewayId
 from chatterbus_contracts.subjects import command_subject, gateway_subject, partition_of
 from chatterbus_gateway.counts import Counts
+from chatterbus_gateway.encoded_command import EncodedCommand, encoded
 from chatterbus_gateway.outcome import Outcome, Queued
 from chatterbus_gateway.pending import PendingCommands, Sink
 from chatterbus_runtime.jetstream_publisher import JetStreamPublisher, PubAck, PublishFailure
@@ -93,6 +93,10 @@ class CommandQueue:
 
     def submit(self, command: Command, sink: Callable[[Outcome], None]) -> None:
         """Publish with this gateway waiting for the answer (`command.gateway` must be set). Raises Refusal."""
+        self.submit_encoded(encoded(command), sink)
+
+    def submit_encoded(self, command: EncodedCommand, sink: Callable[[Outcome], None]) -> None:
+        """As submit, for a command that is in its wire form."""
         if self._pending.full:
             raise Refusal(ErrorCode.TOO_MANY_IN_FLIGHT, "the gateway is busy", retry_after_ms=RETRY_AFTER_MS)
         self._add(command)
@@ -102,6 +106,10 @@ class CommandQueue:
 
     def post(self, command: Command) -> None:
         """Publish without waiting for an answer (`command.gateway` must be None). Raises Refusal."""
+        self._add(encoded(command))
+
+    def post_encoded(self, command: EncodedCommand) -> None:
+        """As post, for a command that is in its wire form."""
         self._add(command)
 
     async def ask(self, command: Command, *, queued_after_s: float | None) -> Answer | Queued:
@@ -134,24 +142,23 @@ class CommandQueue:
             raise outcome
         return outcome
 
-    def _add(self, command: Command) -> None:
+    def _add(self, command: EncodedCommand) -> None:
         if not self._link.is_connected:
             # Said at once rather than at the end of the turn, so that nothing is counted as in flight.
             self._counts.queue_failures += 1
             raise Refusal(ErrorCode.QUEUE_UNAVAILABLE, "the queue cannot be reached", retry_after_ms=RETRY_AFTER_MS)
-        encoded = encode_command(command)
         partition = partition_of(command.thread_id, self._partitions)
         parcel = self._parcels.get(partition)
         if parcel is None:
             if not self._parcels:
                 self._loop.call_soon(self._flush)
             parcel = self._parcels[partition] = Parcel()
-        elif len(parcel.ids) >= PARCEL_MAX_COMMANDS or parcel.size + len(encoded) > PARCEL_MAX_BYTES:
+        elif len(parcel.ids) >= PARCEL_MAX_COMMANDS or parcel.size + len(command.data) > PARCEL_MAX_BYTES:
             self._publish(partition, parcel)
             parcel = self._parcels[partition] = Parcel()
         parcel.ids.append(command.id)
-        parcel.commands.append(encoded)
-        parcel.size += len(encoded) + 1
+        parcel.commands.append(command.data)
+        parcel.size += len(command.data) + 1
 
     def _flush(self) -> None:
         parcels, self._parcels = self._parcels, {}

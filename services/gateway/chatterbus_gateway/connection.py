@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final, cast
 import structlog
 
 from chatterbus_contracts.codec import Wire, encode
-from chatterbus_contracts.commands import Command
 from chatterbus_contracts.errors import CloseCode, ErrorCode, Refusal
 from chatterbus_contracts.frames.client import ClientFrame, Subscribe, Unsubscribe
 from chatterbus_contracts.frames.server import Pong, Unsubscribed
 from chatterbus_contracts.ids import ThreadId, UserId
+from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.follower import Join, Leave
 from chatterbus_gateway.outbox import Outbox
 from chatterbus_gateway.outcome import Outcome
@@ -281,16 +281,16 @@ class Connection:
         self.send(self._gateway.auth_success(self.session.connection_id, principal))
         self._gateway.wheel.schedule(self, self._gateway.now_s())  # a visit finds out what is due when
 
-    def submit(self, command: Command, request: ClientFrame) -> None:
+    def submit(self, command: EncodedCommand, request: ClientFrame) -> None:
         """See Effects."""
-        self._gateway.queue.submit(command, partial(self._settled, request))
+        self._gateway.queue.submit_encoded(command, partial(self._settled, request))
 
     def _settled(self, request: ClientFrame, outcome: Outcome) -> None:
         self.session.settled(request, outcome)
 
-    def post(self, command: Command) -> None:
+    def post(self, command: EncodedCommand) -> None:
         """See Effects."""
-        self._gateway.queue.post(command)
+        self._gateway.queue.post_encoded(command)
 
     def follow(self, thread_id: ThreadId, since_rev: int | None, request: ClientFrame) -> None:
         """See Effects."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from chatterbus_contracts.codec import Wire
-from chatterbus_contracts.commands import Command
 from chatterbus_contracts.errors import CloseCode
 from chatterbus_contracts.frames.client import ClientFrame
 from chatterbus_contracts.ids import ThreadId
+from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.principal import Principal
 
 
@@ -31,10 +31,10 @@ class Effects(Protocol):
     def welcome(self, principal: Principal) -> None:
         """Count and index the connection, and send auth_success. Raises Refusal when a cap is reached."""
 
-    def submit(self, command: Command, request: ClientFrame) -> None:
+    def submit(self, command: EncodedCommand, request: ClientFrame) -> None:
         """Queue a command for `request`; answered by `settled`, later. Raises Refusal."""
 
-    def post(self, command: Command) -> None:
+    def post(self, command: EncodedCommand) -> None:
         """Queue a command that nobody waits for. Raises Refusal."""
 
     def follow(self, thread_id: ThreadId, since_rev: int | None, request: ClientFrame) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from chatterbus_contracts.commands import CreateThread, StoreMessage
+from chatterbus_contracts.commands import CreateThread
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.frames.client import (
     Auth,
@@ -24,9 +24,10 @@ from chatterbus_contracts.frames.client import (
     Typing,
     Unsubscribe,
 )
-from chatterbus_contracts.ids import ClientMessageId, GatewayId, ThreadId, split_message_id
+from chatterbus_contracts.ids import GatewayId, ThreadId, split_message_id
 from chatterbus_contracts.states import MessageType
 from chatterbus_contracts.text import check_content
+from chatterbus_gateway.encoded_command import EncodedCommand, encoded, store_message
 from chatterbus_gateway.principal import Principal
 
 if TYPE_CHECKING:
@@ -52,23 +53,7 @@ def on_message(session: Session, frame: SendMessage) -> None:
         raise Refusal(ErrorCode.FORBIDDEN, "system messages need the scope chat:system")
     if principal.dev:
         _open_thread(session, frame.thread_id)
-    command_id = session.next_command_id()
-    session.submit(
-        StoreMessage(
-            id=command_id,
-            thread_id=frame.thread_id,
-            user_id=principal.user_id,
-            user_type=principal.user_type,
-            gateway=session.gateway_id,
-            client_message_id=frame.client_message_id or ClientMessageId(command_id),
-            content=frame.content,
-            message_type=frame.message_type,
-            reply_to_id=frame.reply_to_id,
-            mentions=frame.mentions,
-            metadata=frame.metadata,
-        ),
-        frame,
-    )
+    session.submit(store_message(session.next_command_id(), frame, principal, session.gateway_id), frame)
 
 
 def on_subscribe(session: Session, frame: Subscribe) -> None:
@@ -168,13 +153,15 @@ def _open_thread(session: Session, thread_id: ThreadId) -> None:
         session.dev_threads.add(thread_id)
 
 
-def _create(session: Session, thread_id: ThreadId, gateway: GatewayId | None) -> CreateThread:
+def _create(session: Session, thread_id: ThreadId, gateway: GatewayId | None) -> EncodedCommand:
     principal = session.speaker
-    return CreateThread(
-        id=session.next_command_id(),
-        thread_id=thread_id,
-        user_id=principal.user_id,
-        user_type=principal.user_type,
-        gateway=gateway,
-        open=True,
+    return encoded(
+        CreateThread(
+            id=session.next_command_id(),
+            thread_id=thread_id,
+            user_id=principal.user_id,
+            user_type=principal.user_type,
+            gateway=gateway,
+            open=True,
+        )
     )

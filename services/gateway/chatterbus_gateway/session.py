@@ -11,13 +11,13 @@ from enum import IntEnum
 from typing import Final
 
 from chatterbus_contracts.codec import DecodeError
-from chatterbus_contracts.commands import CreateThread, StoreMessage
 from chatterbus_contracts.envelopes import Answer
 from chatterbus_contracts.errors import ERRORS, CloseCode, ErrorCode, Refusal
 from chatterbus_contracts.frames.client import Auth, ClientFrame, SendMessage, Subscribe, Typing, decode_client_frame
 from chatterbus_contracts.frames.server import MessageAck, TokenExpiring
 from chatterbus_contracts.ids import ClientMessageId, CommandId, GatewayId, ThreadId
 from chatterbus_gateway.effects import Effects
+from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.error_frames import decode_error_frame, error_frame
 from chatterbus_gateway.outcome import Outcome, Queued
 from chatterbus_gateway.policy import SocketPolicy
@@ -227,7 +227,7 @@ class Session:
             self.threads = set()
         self.threads.add(thread_id)
 
-    def submit(self, command: StoreMessage | CreateThread, request: ClientFrame) -> None:
+    def submit(self, command: EncodedCommand, request: ClientFrame) -> None:
         """Queue a command whose outcome comes to `settled`. Raises Refusal."""
         if self.in_flight >= self.policy.in_flight_max:
             raise Refusal(

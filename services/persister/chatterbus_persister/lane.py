@@ -38,8 +38,8 @@ from chatterbus_runtime.link_errors import LinkError
 
 log = structlog.get_logger(__name__)
 
-# A command can be to blame for the values it brings, and for nothing else: a missing privilege, a read-only replica or a
-# schema that is not migrated yet would otherwise turn every command into a dead letter.
+# A command can be to blame for the values it brings, and for nothing else: a missing privilege, a read-only replica or
+# a schema that is not migrated yet would otherwise turn every command into a dead letter.
 DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError)
 SESSION_ERRORS = (psycopg.Error, LostPartitionError, TimeoutError, OSError)
 HANDOVER_TIMEOUT_S = 5.0

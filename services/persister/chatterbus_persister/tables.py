@@ -1,7 +1,8 @@
 """The schema, as SQLAlchemy Core tables. Migrations create it; a test compares the two.
 
 Promises: every table of chat data leads its keys with `thread_id`, so distributing by thread is a deployment's choice;
-ids sort by bytes (collation C); metadata is `json`, not `jsonb`, so that it comes back byte for byte. Nothing here is a SEQUENCE: seq and rev come from the thread's row.
+ids sort by bytes (collation C); metadata is `json`, not `jsonb`, so that it comes back byte for byte. Nothing here is a
+SEQUENCE: seq and rev come from the thread's row.
 """
 
 from typing import Final

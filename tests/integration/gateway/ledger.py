@@ -1,7 +1,7 @@
 """A persister and store in a few lines: threads in memory, the contracts over a real NATS.
 
 It applies commands as they come on the queue's subjects (the streams are there too, so that publishes are acked),
-answers, announces, and answers `sync` and `info`. `hold` and `refuse` let a test stop or break what it wants to see fail.
+answers, announces, and answers `sync` and `info`; its attributes let a test stop what it wants to see fail.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ async def test_compression_is_not_negotiated(gateway: RunningGateway) -> None:
     [
         b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
         upgrade_request(1).replace(b"Version: 13", b"Version: 12"),
-        b"POST /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 1\r\n\r\nx",
+        upgrade_request(1, "/ws", "Content-Length: 1").replace(b"GET", b"POST") + b"x",
     ],
 )
 async def test_a_handshake_that_is_none_is_refused_and_leaves_nothing(gateway: RunningGateway, request_: bytes) -> None:

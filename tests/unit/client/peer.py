@@ -46,6 +46,7 @@ FAST = ClientSettings(
     retry_maximum_s=0.05,
     fallback_after_s=60,
     fallback_poll_s=0.02,
+    receipts_pause_s=0.02,
 )
 
 
@@ -90,6 +91,7 @@ class Peer:
         self.epoch = "first"
         self.page_limit = 500
         self.heartbeat_ms = 30_000
+        self.limits: dict[str, int] = {}
         self.accepting = True
         self._port = 0
         self._server: Server | None = None
@@ -184,7 +186,7 @@ class Peer:
             server_time=AT,
             heartbeat_interval_ms=self.heartbeat_ms,
             token_expires_at=None,
-            limits={},
+            limits=self.limits,
         )
 
     async def on_subscribe(self, session: Session, frame: Subscribe) -> None:

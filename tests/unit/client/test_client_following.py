@@ -231,8 +231,20 @@ async def test_reading_the_same_again_costs_no_frame() -> None:
         await until(lambda: thread.last_seq == 1, 5, "seen")
         for _ in range(3):
             await thread.mark_read(1)
+        await until(lambda: thread.members["alice"].read_seq == 1, 5, "told")
+        await thread.mark_read(1)
         await client.send("demo", "after")
         assert len(peer.sessions[0].of(SendRead)) == 1
+
+
+async def test_reading_many_messages_at_once_costs_a_handful_of_frames() -> None:
+    async with Peer() as peer, peer.client() as client:
+        thread = await client.thread("demo")
+        for number in range(200):
+            await peer.say("demo", "bob", str(number))
+            await thread.mark_read()
+        await until(lambda: thread.members["alice"].read_seq == 200, 5, "all is read")
+        assert len(peer.sessions[0].of(SendRead)) < 20
 
 
 async def test_a_draining_gateway_is_left_when_it_says_and_unanswered_messages_go_to_the_next() -> None:

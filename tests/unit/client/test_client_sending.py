@@ -1,5 +1,6 @@
 """Sending, against a scripted server: stored once, in order, whatever happens to the connection."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -372,6 +373,44 @@ async def test_a_storm_of_cuts_loses_nothing_repeats_nothing_and_keeps_the_order
                 client.post("demo", str(number))
             await client.drain(30)
         assert contents(peer) == [str(number) for number in range(60)]
+
+
+async def test_a_burst_is_sent_no_faster_than_the_server_allows_and_is_complete() -> None:
+    async with Peer() as peer:
+        peer.limits = {"frames_per_second": 100, "frames_burst": 20}
+        bucket = TokenBucket(100, 20, asyncio.get_running_loop().time())
+
+        async def limit(session: Session, frame: SendMessage) -> bool:
+            wait_s = bucket.take(asyncio.get_running_loop().time())
+            if wait_s:
+                refusal = peer.refusal(ErrorCode.RATE_LIMITED, client_message_id=frame.client_message_id)
+                await session.send(refusal)
+                refused.append(frame)
+            return bool(wait_s)
+
+        refused: list[SendMessage] = []
+        peer.hooks[SendMessage] = limit
+        async with peer.client(settings=replace(FAST, in_flight_per_thread=64)) as client:
+            for number in range(80):
+                client.post("demo", str(number))
+            await client.drain(10)
+        assert refused == []
+        assert contents(peer) == [str(number) for number in range(80)]
+
+
+class TokenBucket:
+    """The server's own count."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate, self._burst, self._tokens, self._at = rate, burst, burst, now
+
+    def take(self, now: float) -> float:
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / self._rate
+        self._tokens -= 1
+        return 0.0
 
 
 async def test_no_message_text_reaches_a_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,8 @@
 import gc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatterbus_client.addresses import Addresses
 from chatterbus_client.cursors import Cursors
@@ -12,6 +14,7 @@ from chatterbus_client.event_stream import EventStreams
 from chatterbus_client.events import CaughtUp, Lagged
 from chatterbus_client.identity import Identity
 from chatterbus_client.inbox import HANDLERS
+from chatterbus_client.pace import Pace
 from chatterbus_contracts.errors import ErrorCode
 from chatterbus_contracts.frames.server import SERVER_FRAMES
 
@@ -56,7 +59,7 @@ async def test_a_stream_shows_only_what_is_wanted() -> None:
 
 
 def told(cursors: Cursors) -> list[tuple[str, str, int | None]]:
-    return [(frame.type, frame.thread_id, frame.seq) for frame in cursors.unconfirmed()]
+    return [(frame.type, frame.thread_id, frame.seq) for frame in cursors.untold()]
 
 
 def test_marks_move_only_forward() -> None:
@@ -72,8 +75,11 @@ def test_a_mark_is_told_until_the_server_confirms_it() -> None:
     cursors.read("demo", 5)
     cursors.delivered("demo", 7)
     assert told(cursors) == [("read_receipt", "demo", 5), ("delivered_receipt", "demo", 7)]
+    assert told(cursors) == []
     cursors.confirmed("demo", read_seq=5, delivered_seq=5)
+    cursors.tell_again()
     assert len(told(cursors)) == 2
+    cursors.tell_again()
     cursors.confirmed("demo", read_seq=5, delivered_seq=7)
     assert told(cursors) == []
 
@@ -82,7 +88,34 @@ def test_marks_are_bounded_and_the_oldest_go_first() -> None:
     cursors = Cursors(maximum=2)
     for thread in ("a", "b", "a", "c"):
         cursors.read(thread, 1)
-    assert [thread for _, thread, _ in told(cursors)] == ["a", "c"]
+    assert sorted(thread for _, thread, _ in told(cursors)) == ["a", "c"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 30)), max_size=40))
+def test_whatever_is_wanted_no_more_goes_out_than_the_server_allows(steps: list[tuple[float, int]]) -> None:
+    pace, now, sent = Pace.of_limits({"frames_per_second": 10, "frames_burst": 20}, 0.0), 0.0, 0
+    for wait, wanted in steps:
+        now += wait
+        for _ in range(min(wanted, pace.allowance(now))):
+            pace.spend(now)
+            sent += 1
+        assert sent <= 20 + 10 * now
+
+
+def test_who_waits_as_told_may_speak() -> None:
+    pace = Pace.of_limits({"frames_per_second": 10, "frames_burst": 20}, 0.0)
+    pace.exhaust(0.0)
+    assert pace.allowance(0.0) == 0
+    assert pace.allowance(pace.wait_s(0.0) + 1e-9) == 1
+
+
+def test_without_limits_there_is_no_waiting() -> None:
+    pace = Pace.of_limits({}, 0.0)
+    for _ in range(1_000):
+        pace.spend(0.0)
+    pace.exhaust(0.0)
+    assert pace.wait_s(1.0) == 0
+    assert pace.allowance(1.0) > 1_000
 
 
 @pytest.mark.parametrize(

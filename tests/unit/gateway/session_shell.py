@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chatterbus_contracts.codec import Wire, encode
-from chatterbus_contracts.commands import Command
+from chatterbus_contracts.codec import Wire, decode, encode
+from chatterbus_contracts.commands import COMMAND, Command
 from chatterbus_contracts.errors import CloseCode, ErrorCode, Refusal
 from chatterbus_contracts.frames.client import ClientFrame
 from chatterbus_contracts.ids import GatewayId, ThreadId, UserId
+from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.policy import SocketPolicy
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.session import Session
@@ -74,13 +75,13 @@ class Shell:
             raise Refusal(ErrorCode.TOO_MANY_CONNECTIONS, "a user has 20 connections at most")
         self.sent.append({"type": "auth_success", "userId": principal.user_id})
 
-    def submit(self, command: Command, request: ClientFrame) -> None:
+    def submit(self, command: EncodedCommand, request: ClientFrame) -> None:
         if self.queue_refuses is not None:
             raise self.queue_refuses
-        self.commands.append((command, request))
+        self.commands.append((decoded(command), request))
 
-    def post(self, command: Command) -> None:
-        self.commands.append((command, None))
+    def post(self, command: EncodedCommand) -> None:
+        self.commands.append((decoded(command), None))
 
     def follow(self, thread_id: ThreadId, since_rev: int | None, request: ClientFrame) -> None:
         self.follows.append((thread_id, since_rev, request))
@@ -102,3 +103,9 @@ class Shell:
 
     def close(self, code: CloseCode, reason: str) -> None:
         self.closed.append(code)
+
+
+def decoded(command: EncodedCommand) -> Command:
+    value = decode(COMMAND, command.data)
+    assert (value.id, value.thread_id) == (command.id, command.thread_id)
+    return value

@@ -30,6 +30,5 @@ def test_any_cut_of_a_message_comes_out_whole(parts: list[bytes]) -> None:
 def test_what_does_not_fit_is_refused_with_its_close_code(frames: list[tuple[int, bytes, bool]], code: int) -> None:
     fragments = Fragments(max_bytes=100)
     with pytest.raises(Malformed) as caught:
-        for frame in frames:
-            fragments.add(*frame)
+        _ = [fragments.add(*frame) for frame in frames]
     assert caught.value.code == code

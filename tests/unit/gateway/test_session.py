@@ -32,7 +32,7 @@ def test_every_client_frame_has_a_handler() -> None:
 @pytest.mark.parametrize("kind", [name for name in CLIENT_FRAMES if name != "auth"])
 def test_nothing_but_auth_is_accepted_before_auth(kind: str) -> None:
     shell = Shell()
-    (error,) = shell.say(**{"type": kind, "threadId": "t1", "content": "x", "seq": 1})
+    (error,) = shell.say(type=kind, threadId="t1", content="x", seq=1)
     assert error["code"] == "AUTH_REQUIRED"
     assert shell.closed == [CloseCode.AUTH_FAILED]
     assert not shell.commands

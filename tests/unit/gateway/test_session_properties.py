@@ -1,4 +1,4 @@
-"""P4: whatever a client sends, the session does not raise, publishes nothing before auth, and answers each request once."""
+"""P4: whatever a client sends, nothing raises, nothing is published before auth, each request is answered once."""
 
 from __future__ import annotations
 
