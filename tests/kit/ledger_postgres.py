@@ -31,6 +31,7 @@ class PostgresStore:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._watching: psycopg.AsyncConnection | None = None
+        self._reading: psycopg.AsyncConnection | None = None
         self._sessions: list[LedgerSession] = []
 
     async def session(self) -> LedgerSession:
@@ -66,9 +67,11 @@ class PostgresStore:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[psycopg.AsyncConnection]:
         """A connection as the store service's pool has them, in one snapshot."""
-        async with await psycopg.AsyncConnection.connect(self._dsn) as connection:
-            await prepare_connection(connection)
-            yield connection
+        if self._reading is None:
+            self._reading = await psycopg.AsyncConnection.connect(self._dsn)
+            await prepare_connection(self._reading)
+        async with self._reading.transaction():
+            yield self._reading
 
     async def remove_member(self, thread_id: str, user_id: str, at: datetime) -> None:
         connection = await self._connection()
@@ -83,6 +86,7 @@ class PostgresStore:
         for session in self._sessions:
             await session.close()
         self._sessions = []
-        if self._watching is not None:
-            await self._watching.close()
-            self._watching = None
+        for connection in (self._watching, self._reading):
+            if connection is not None:
+                await connection.close()
+        self._watching = self._reading = None

@@ -353,6 +353,7 @@ class Client:
         # A defect of ours must end the client, not leave its callers waiting.
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the client failed: %s", type(error).__name__, exc_info=error)
+            self._link.state = State.CLOSED
             self.changed(ConnectionChanged(State.CLOSED, f"the client failed: {type(error).__name__}"))
 
     def _check_open(self) -> None:

@@ -59,6 +59,8 @@ class Link:
         self._policy = policy
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
+        self._renewing = False
+        self._renew_at = 0.0
         self.state = State.OFFLINE
         self.reason = "not started"
         self.failures = 0
@@ -167,7 +169,8 @@ class Link:
         )
 
     def _received(self, connection: Connection, frame: ServerFrame) -> None:
-        if isinstance(frame, TokenExpiring) and self._identity.can_renew:
+        if isinstance(frame, TokenExpiring) and self._identity.can_renew and not self._renewing:
+            self._renewing = True
             self._spawn(self._renew(connection))
         elif isinstance(frame, Reconnect):
             connection.draining = True
@@ -176,13 +179,19 @@ class Link:
         self._observer.received(frame)
 
     async def _renew(self, connection: Connection) -> None:
+        now = asyncio.get_running_loop().time
         try:
+            await asyncio.sleep(max(0.0, self._renew_at - now()))
+            self._renew_at = now() + self._settings.renew_pause_s
             token = await self._identity.fresh_token()
+            self._renewing = False
             await connection.send(self._auth(token))
         except ConnectionLost:
             return  # the next connection asks again
         except NoToken as error:
             log.warning("the token was not renewed: %s", error)  # the socket lives on until it expires
+        finally:
+            self._renewing = False
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

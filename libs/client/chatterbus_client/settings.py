@@ -17,6 +17,7 @@ class ClientSettings:
     close_timeout_s: float = 2.0  # the goodbye is a courtesy
     request_timeout_s: float = 10.0  # one REST call, or one subscribe
     token_timeout_s: float = 10.0  # the application's token callback
+    renew_pause_s: float = 5.0  # between two renewals: tokens that live too short must not become a loop
     send_timeout_s: float = 60.0  # how long `send` waits for `sent`; the message stays in the outbox beyond it
     drain_timeout_s: float = 5.0  # how long leaving `async with` waits for what was posted
 

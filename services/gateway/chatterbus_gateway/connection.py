@@ -41,6 +41,7 @@ class Connection:
     """One accepted socket. Made by websocket.py."""
 
     __slots__ = (
+        "_blocked_bytes",
         "_blocked_since_s",
         "_close_by_s",
         "_close_sent",
@@ -64,7 +65,8 @@ class Connection:
         self._transport = transport
         self._turn: list[bytes] = []
         self._outbox: Outbox | None = None
-        self._blocked_since_s: float | None = None
+        self._blocked_since_s: float | None = None  # or since it last took something
+        self._blocked_bytes = 0
         self._close_by_s: float | None = None
         self._close_sent = False
         self._ready_to_close = False
@@ -117,6 +119,7 @@ class Connection:
     def blocked(self) -> None:
         """The transport holds as much as it should."""
         self._blocked_since_s = now_s = self._gateway.now_s()
+        self._blocked_bytes = self._transport.get_write_buffer_size()
         self._gateway.wheel.schedule(self, now_s + self._gateway.policy.stall_max_s)
 
     def unblocked(self) -> None:
@@ -228,11 +231,21 @@ class Connection:
             return self._close_by_s
         next_s = self.session.tick(now_s, time.time())
         if self._blocked_since_s is not None and not self._close_sent:
-            stalled_s = self._blocked_since_s + self._gateway.policy.stall_max_s
-            if now_s >= stalled_s:
-                self._slow("it takes nothing")
-            next_s = min(next_s, stalled_s)
+            next_s = min(next_s, self._stall_due(self._blocked_since_s, now_s))
         return next_s if self._close_by_s is None else self._close_by_s
+
+    def _stall_due(self, blocked_since_s: float, now_s: float) -> float:
+        # Slow is not stalled: a long page over a thin line may take minutes, as long as it moves.
+        stall_max_s = self._gateway.policy.stall_max_s
+        if now_s < blocked_since_s + stall_max_s:
+            return blocked_since_s + stall_max_s
+        left_bytes = self._transport.get_write_buffer_size()
+        if left_bytes >= self._blocked_bytes:
+            self._slow("it takes nothing")
+            return now_s
+        self._blocked_bytes = left_bytes
+        self._blocked_since_s = now_s
+        return now_s + stall_max_s
 
     # --- effects of the session --------------------------------------------------------------------------------------
 

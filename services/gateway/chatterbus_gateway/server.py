@@ -19,13 +19,15 @@ BACKLOG: Final = 2_048  # a storm of reconnects waits here while the loop is bus
 
 
 class GatewayServer(uvicorn.Server):
-    """Made with the REST app and the class for sockets."""
+    """Made with the REST app and what makes protocols for HTTP and for WebSockets."""
 
-    def __init__(self, app: Any, sockets: Callable[..., asyncio.Protocol]) -> None:
+    def __init__(
+        self, app: Any, http: Callable[..., asyncio.Protocol], sockets: Callable[..., asyncio.Protocol]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=http,  # type: ignore[arg-type] # uvicorn only calls it
                 ws=sockets,  # type: ignore[arg-type] # uvicorn only calls it
                 lifespan="off",
                 access_log=False,

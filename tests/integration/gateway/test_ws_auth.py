@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import jwt
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from chatterbus_gateway import http_socket
 from tests.integration.gateway.conftest import WAIT_S, Client, RunningGateway, Start, upgrade_request
 from tests.integration.gateway.ledger import Ledger
 from tests.kit.waiting import until
@@ -118,6 +120,21 @@ async def test_a_thousand_half_open_sockets_do_not_block_a_login_and_go_away(sta
     await anna.hear("pong")
     for _, writer in silent + mute:
         writer.transport.abort()
+
+
+async def test_a_socket_that_never_asks_for_anything_or_never_stops_asking_is_dropped(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_socket, "HEAD_DEADLINE_S", 0.5)
+    mute, _ = await asyncio.open_connection("127.0.0.1", gateway.port)
+    slow, slow_writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    slow_writer.write(b"GET /ws HTTP/1.1\r\nHost: x\r\nX-Slow:")
+    endless, endless_writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    endless_writer.write(b"GET /ws HTTP/1.1\r\nX-Long: " + b"x" * 100_000)
+    async with asyncio.timeout(WAIT_S):
+        for reader in (mute, slow, endless):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
 
 
 async def test_sockets_of_a_user_and_of_an_address_are_capped(start_gateway: Start) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import time
+from dataclasses import replace
 
 from tests.integration.gateway.conftest import WAIT_S, RunningGateway, Start, upgrade_request
 from tests.integration.gateway.ledger import Ledger
@@ -33,8 +34,7 @@ async def test_a_slow_consumer_is_closed_and_the_others_go_on(start_gateway: Sta
     anna = await gateway.login("anna", threadId="t1")
     await anna.hear("subscribed")
     stuck = await stuck_reader(gateway, "bob", "t1")
-    await until(lambda: len(gateway.parts.hub.of_user("bob")) == 1, WAIT_S, "bob is there")
-    await until(lambda: not gateway.parts.follower.joining, WAIT_S, "bob has joined")
+    await until(lambda: ledger.syncs == 2 and not gateway.parts.follower.joining, WAIT_S, "bob has joined")
     total = 150
     worst_s = 0.0
     for n in range(total):
@@ -52,7 +52,7 @@ async def test_a_slow_consumer_that_reads_again_is_told_why(start_gateway: Start
     gateway = await start_gateway(gateway_durable_lane_bytes=65_536)
     ledger.thread("t1", "bob")
     stuck = await stuck_reader(gateway, "bob", "t1")
-    await until(lambda: not gateway.parts.follower.joining and len(gateway.parts.follower) == 1, WAIT_S, "joined")
+    await until(lambda: ledger.syncs == 1 and not gateway.parts.follower.joining, WAIT_S, "bob has joined")
     while not gateway.parts.counts.slow_closes:
         ledger.say("t1", "x" * 15_000)
         await ledger.link.flush(WAIT_S)
@@ -118,3 +118,26 @@ def _parcel(command: object) -> object:
     from chatterbus_runtime.nats_message import Message
 
     return Message("", "", encode_parcel([encode_command(command)]))  # type: ignore[arg-type]
+
+
+async def test_a_socket_that_takes_nothing_is_slow_and_one_that_takes_little_is_not(
+    start_gateway: Start, ledger: Ledger
+) -> None:
+    gateway = await start_gateway()
+    ledger.thread("t1", "dead", "thin")
+    dead = await stuck_reader(gateway, "dead", "t1")
+    thin = await stuck_reader(gateway, "thin", "t1")
+    await until(lambda: ledger.syncs == 2 and not gateway.parts.follower.joining, WAIT_S, "both have joined")
+    gateway.parts.policy = replace(gateway.parts.policy, stall_max_s=1.5)
+    for _ in range(60):
+        ledger.say("t1", "x" * 15_000)
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    while not gateway.parts.counts.slow_closes or loop.time() < started_s + 4:
+        await loop.sock_recv(thin, 2_048)
+        await asyncio.sleep(0.02)  # a thin line, not a wait for something
+        assert loop.time() < started_s + 15
+    assert gateway.parts.counts.slow_closes == 1
+    assert len(gateway.parts.hub.of_user("thin")) == 1
+    dead.close()
+    thin.close()

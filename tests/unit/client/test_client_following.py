@@ -243,6 +243,8 @@ async def test_reading_many_messages_at_once_costs_a_handful_of_frames() -> None
         for number in range(200):
             await peer.say("demo", "bob", str(number))
             await thread.mark_read()
+        await until(lambda: thread.last_seq == 200, 5, "all is seen")
+        await thread.mark_read()
         await until(lambda: thread.members["alice"].read_seq == 200, 5, "all is read")
         assert len(peer.sessions[0].of(SendRead)) < 20
 
@@ -300,6 +302,44 @@ async def test_a_token_is_renewed_on_the_open_socket() -> None:
         assert client.user_id == "alice"
         await client.history("demo")
         assert peer.requests[-1].headers["authorization"] == "Bearer alice-2"
+
+
+async def test_tokens_that_live_too_short_do_not_become_a_loop() -> None:
+    asked = 0
+
+    async def token() -> str:
+        nonlocal asked
+        asked += 1
+        return f"alice-{asked}"
+
+    async with Peer() as peer:
+
+        async def expires_at_once(session: Session, frame: Auth) -> bool:
+            await peer.on_auth(session, frame)
+            await session.send(TokenExpiring(expires_at=AT))
+            return True
+
+        peer.hooks[Auth] = expires_at_once
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        async with peer.client(None, token=token, settings=replace(FAST, renew_pause_s=0.1)) as client:
+            await client.wait_online()
+            await until(lambda: asked >= 5, 5, "renewed again and again")
+            assert loop.time() - began_at >= 0.3
+            assert len(peer.sessions) == 1
+
+
+async def test_a_defect_in_a_task_ends_the_client_instead_of_leaving_callers_waiting() -> None:
+    async with Peer() as peer:
+        client = peer.client()
+        await client.__aenter__()
+        await client.wait_online()
+        client._inbox.received = lambda _: 1 / 0  # type: ignore[assignment, method-assign]
+        with pytest.raises(ClientClosed, match="ZeroDivisionError"):
+            await client.send("demo", "hello")
+        assert client.state is State.CLOSED
+        with pytest.raises(ZeroDivisionError):
+            await client.close()
 
 
 async def test_an_expired_token_is_replaced_once_at_connect_and_not_for_ever() -> None:

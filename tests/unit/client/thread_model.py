@@ -1,6 +1,8 @@
 """The server's side of one thread as a model: every change takes the next rev, changes-since are current states.
 
-Told the hard way on purpose: superseded revs are absent, and a message's rev is also its sender's read receipt's.
+Told the hard way on purpose: superseded revs are absent, and a message's rev is also its sender's read receipt's. As in
+the store, a membership keeps the rev of its own last change when a cursor moves: a live event tells only what changed,
+so what is superseded must be superseded by something that tells as much.
 """
 
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ AT = "2026-01-31T12:00:00.000Z"
 class MemberRow:
     state: MemberState
     removed: bool = False
+    membership_rev: int = 0
     read_rev: int = 0
     delivered_rev: int = 0
 
@@ -57,9 +60,9 @@ class ThreadModel:
             rev=self._next_rev(),
         )
         if row is None:
-            self.members[user] = MemberRow(state)
+            self.members[user] = MemberRow(state, membership_rev=state.rev)
         else:
-            row.state, row.removed = state, False
+            row.state, row.removed, row.membership_rev = state, False, state.rev
         return [MemberAdded(thread_id=self.id, rev=state.rev, data=state)]
 
     def remove(self, user: str) -> list[Change]:
@@ -67,7 +70,8 @@ class ThreadModel:
         if row is None or row.removed:
             return []
         row.removed = True
-        row.state = row.state.model_copy(update={"rev": self._next_rev()})
+        row.membership_rev = self._next_rev()
+        row.state = row.state.model_copy(update={"rev": row.membership_rev})
         return [MemberRemoved(thread_id=self.id, rev=row.state.rev, data=row.state)]
 
     def retitle(self, title: str) -> list[Change]:
@@ -152,9 +156,9 @@ class ThreadModel:
         items: list[Change] = [self._message_event(state) for state in self.messages.values()]
         for row in self.members.values():
             if row.removed:
-                items.append(MemberRemoved(thread_id=self.id, rev=row.state.rev, data=row.state))
+                items.append(MemberRemoved(thread_id=self.id, rev=row.membership_rev, data=row.state))
                 continue
-            items.append(MemberAdded(thread_id=self.id, rev=row.state.rev, data=row.state))
+            items.append(MemberAdded(thread_id=self.id, rev=row.membership_rev, data=row.state))
             if row.read_rev:
                 items.append(self._read_event(row))
             if row.state.delivered_seq > row.state.read_seq:
