@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from websockets.exceptions import WebSocketException
 
 from bench.cores import tree_of
 from tests.e2e.deployment import Deployment
@@ -89,7 +90,7 @@ async def test_after_any_component_is_killed_full_service_returns_by_itself(
         try:
             socket = await own_stack.join("alice", thread)
             await socket.say(thread, "after", "m-1")
-        except (OSError, AssertionError, TimeoutError):
+        except (OSError, AssertionError, TimeoutError, WebSocketException):
             return False
         await socket.close()
         return True

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from chatterbus_contracts.codec import DecodeError, Wire, decode_object, parse_json
+from chatterbus_contracts.codec import DecodeError, Wire, decode_object, encode, parse_json
 from chatterbus_contracts.ids import (
     AttachmentIdField,
     ClientMessageIdField,
@@ -101,8 +101,8 @@ def encode_parcel(commands: list[bytes]) -> bytes:
 
 
 def encode_command(command: Command) -> bytes:
-    """One command, as it goes into a parcel. Absent fields stay as null: leaving them out costs more than they do."""
-    return command.__pydantic_serializer__.to_json(command, by_alias=True)
+    """One command, as it goes into a parcel."""
+    return encode(command)
 
 
 def decode_parcel(data: bytes) -> list[Command | DecodeError]:

@@ -58,6 +58,7 @@ def test_library_logs_take_the_same_form(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_request_lines_of_uvicorn_are_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("test")
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)  # a server of another test may have raised it
     logging.getLogger("uvicorn.access").info('%s - "GET %s"', "1.2.3.4", "/x?token=abc")
     logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "1.2.3.4", "/x?token=abc")
     logging.getLogger("uvicorn.error").info("Started")
