@@ -32,6 +32,7 @@ from chatterbus_persister.columns import (
 from chatterbus_persister.dsn import session_conninfo
 from chatterbus_persister.epochs import Position
 from chatterbus_persister.ledger.working_set import Keys, WorkingSet
+from chatterbus_persister.prepared import PreparedStatement
 
 LOCKS: Final = {"instances": 0x6362_0001, "partitions": 0x6362_0002}
 
@@ -64,8 +65,9 @@ class Offsets:
 class LedgerSession:
     """Owned by one lane; its methods are called one at a time. Any OperationalError means: throw it away."""
 
-    def __init__(self, connection: psycopg.AsyncConnection, instance: int) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection, instance: int, apply_batch: PreparedStatement) -> None:
         self._connection = connection
+        self._apply_batch = apply_batch
         self.instance = instance
 
     @classmethod
@@ -83,11 +85,12 @@ class LedgerSession:
                 await connection.execute(statements.SESSION_SETTINGS, settings)
                 cursor = await connection.execute(statements.JOIN_INSTANCES, LOCKS)
                 joined = await cursor.fetchone()
+                apply_batch = await PreparedStatement.prepare(connection, "apply_batch", statements.APPLY_BATCH)
             except BaseException:
                 await connection.close()
                 raise
         assert joined is not None  # noqa: S101 - a SELECT of a constant has one row
-        return cls(connection, joined[1])
+        return cls(connection, joined[1], apply_batch)
 
     async def close(self) -> None:
         """Leave, which frees the partitions."""
@@ -174,7 +177,7 @@ class LedgerSession:
         extras = list(_extra_statements(rows, dead, at))
         try:
             if keep and not extras:
-                await self._connection.execute(statements.APPLY_BATCH, parameters)
+                await self._apply_batch.run(parameters)
                 return
             async with self._connection.pipeline():
                 await self._connection.execute("BEGIN")
@@ -203,8 +206,8 @@ def _extra_statements(
 
 def _batch_columns(rows: WorkingSet, offsets: Offsets, at: datetime) -> Parameters:
     return {
-        "at": at,
-        "partition_count": len(offsets.applied),
+        "at": at.isoformat(),
+        "partition_count": str(len(offsets.applied)),
         "partitions": int_array(offsets.applied),
         "epochs": int_array(offsets.expected[partition][0] for partition in offsets.applied),
         "expected": int_array(offsets.expected[partition][1] for partition in offsets.applied),

@@ -105,7 +105,7 @@ WITH offsets AS (
     INSERT INTO messages (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content,
                           reply_to_seq, mentions, metadata, created_at)
     SELECT k.thread_id, k.seq, k.rev, k.sender_id, k.sender_type, k.client_message_id, k.message_type, k.content,
-           k.reply_to_seq, k.mentions::text[], k.metadata::json, %(at)s
+           k.reply_to_seq, k.mentions::text[], k.metadata::json, %(at)s::timestamptz
     FROM unnest(%(m_threads)s::text[], %(m_seqs)s::bigint[], %(m_revs)s::bigint[], %(m_senders)s::text[],
                 %(m_types)s::text[], %(m_ids)s::text[], %(m_kinds)s::text[], %(m_contents)s::text[],
                 %(m_replies)s::bigint[], %(m_mentions)s::text[], %(m_metadata)s::text[])
@@ -113,7 +113,7 @@ WITH offsets AS (
                mentions, metadata)
 ), moved_threads AS (
     UPDATE threads t SET last_seq = k.last_seq, last_rev = k.last_rev,
-           last_message_at = CASE WHEN k.last_seq > t.last_seq THEN %(at)s ELSE t.last_message_at END
+           last_message_at = CASE WHEN k.last_seq > t.last_seq THEN %(at)s::timestamptz ELSE t.last_message_at END
     FROM unnest(%(t_ids)s::text[], %(t_seqs)s::bigint[], %(t_revs)s::bigint[]) AS k (thread_id, last_seq, last_rev)
     WHERE t.thread_id = k.thread_id
 ), moved_members AS (
@@ -124,5 +124,5 @@ WITH offsets AS (
     FROM {_MEMBER_KEYS}
     WHERE m.thread_id = k.thread_id AND m.user_id = k.user_id
 )
-SELECT 1 / (CASE WHEN count(*) = %(partition_count)s THEN 1 ELSE 0 END) FROM offsets
+SELECT 1 / (CASE WHEN count(*) = %(partition_count)s::bigint THEN 1 ELSE 0 END) FROM offsets
 """  # noqa: S608 - a constant
