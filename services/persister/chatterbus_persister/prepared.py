@@ -14,6 +14,8 @@ from typing import Final, LiteralString
 from psycopg import AsyncConnection, OperationalError, pq
 from psycopg.errors import InvalidSqlStatementName, error_from_result
 
+LOOK_AGAIN_S: Final = 0.2
+
 _NAMED: Final = re.compile(r"%\((\w+)\)s")
 _FINE: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
@@ -63,11 +65,19 @@ class PreparedStatement:
         socket = self._pgconn.socket
         self._loop.add_reader(socket, self._attend)
         self._loop.add_writer(socket, self._attend)
+        self._timer = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
         try:
             await self._ended
         finally:
+            self._timer.cancel()
             self._loop.remove_reader(socket)
             self._loop.remove_writer(socket)
+
+    def _look_again(self) -> None:
+        # libuv stops watching a socket that was reset, and tells nobody: reading it says what happened.
+        self._attend()
+        if not self._ended.done():
+            self._timer = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
 
     def _attend(self) -> None:
         """The socket can be read or written: do both as far as possible, and see whether the answer is complete."""
