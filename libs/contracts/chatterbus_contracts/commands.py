@@ -23,7 +23,7 @@ from chatterbus_contracts.ids import (
 )
 from chatterbus_contracts.limits import MEMBERS_PER_CREATE_MAX
 from chatterbus_contracts.states import MessageType, Role, Seq
-from chatterbus_contracts.text import Metadata, Text, Title
+from chatterbus_contracts.text import Emoji, FileName, Metadata, Text, Title
 
 PARCEL_MAX_COMMANDS: Final = 256
 PARCEL_MAX_BYTES: Final = 524_288
@@ -64,6 +64,38 @@ class AddMember(_Command):
     member: NewMember
 
 
+class RemoveMember(_Command):
+    """Remove a member (for owners), or leave (anyone, oneself). A thread keeps at least one owner."""
+
+    kind: Literal["member.remove"] = "member.remove"
+    member_id: UserIdField
+
+
+class UpdateThread(_Command):
+    """Set title, metadata or both, as `fields` says; null clears. For owners."""
+
+    kind: Literal["thread.update"] = "thread.update"
+    fields: Annotated[list[Literal["title", "metadata"]], Field(min_length=1)]
+    title: Title | None = None
+    metadata: Metadata | None = None
+
+
+class ChangeOwnState(_Command):
+    """The caller's own view of the thread: archived, muted, receipts shown. None: as it is. Takes no rev."""
+
+    kind: Literal["own.change"] = "own.change"
+    archived: bool | None = None
+    muted: bool | None = None
+    show_receipts: bool | None = None
+
+
+class MarkUnread(_Command):
+    """The caller's own mark: unread from `seq` on. Moves no cursor, takes no rev; reading clears it."""
+
+    kind: Literal["own.mark_unread"] = "own.mark_unread"
+    seq: Annotated[Seq, Field(ge=1)]
+
+
 class StoreMessage(_Command):
     """Store a message once per (thread, sender, clientMessageId)."""
 
@@ -77,6 +109,43 @@ class StoreMessage(_Command):
     metadata: Metadata | None = None
 
 
+class ReviseMessage(_Command):
+    """New content for a message. The old one is kept as a revision."""
+
+    kind: Literal["message.edit"] = "message.edit"
+    message_id: MessageIdField
+    content: Text
+
+
+class RemoveMessage(_Command):
+    """Leave a tombstone: content, attachments, reactions and revisions go, the place stays."""
+
+    kind: Literal["message.delete"] = "message.delete"
+    message_id: MessageIdField
+
+
+class SetReaction(_Command):
+    """Put one emoji of the caller's under a message (`on`), or take it away. Both can be said again."""
+
+    kind: Literal["reaction.set"] = "reaction.set"
+    message_id: MessageIdField
+    emoji: Emoji
+    on: bool
+
+
+class RegisterAttachment(_Command):
+    """A file was stored and may be attached to a message by its uploader. Forgotten after a day if it is not."""
+
+    kind: Literal["attachment.register"] = "attachment.register"
+    attachment_id: AttachmentIdField
+    name: FileName
+    content_type: str
+    size_bytes: Annotated[int, Field(ge=0)]
+    width: int | None = None
+    height: int | None = None
+    thumbnail: bool = False
+
+
 class MoveCursor(_Command):
     """Move the caller's own cursors forward; never back, never beyond the last message. Reading implies delivered."""
 
@@ -85,7 +154,20 @@ class MoveCursor(_Command):
     read_seq: Seq | None = None
 
 
-Command = CreateThread | AddMember | StoreMessage | MoveCursor
+Command = (
+    CreateThread
+    | UpdateThread
+    | AddMember
+    | RemoveMember
+    | StoreMessage
+    | ReviseMessage
+    | RemoveMessage
+    | SetReaction
+    | MoveCursor
+    | MarkUnread
+    | ChangeOwnState
+    | RegisterAttachment
+)
 
 COMMANDS: Final[dict[str, type[Command]]] = {
     command.model_fields["kind"].default: command for command in Command.__args__

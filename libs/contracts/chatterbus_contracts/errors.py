@@ -33,6 +33,13 @@ class ErrorCode(StrEnum):
     NOT_A_MEMBER = "NOT_A_MEMBER"
     FORBIDDEN = "FORBIDDEN"
     MESSAGE_NOT_FOUND = "MESSAGE_NOT_FOUND"
+    MESSAGE_DELETED = "MESSAGE_DELETED"
+    ATTACHMENT_NOT_FOUND = "ATTACHMENT_NOT_FOUND"
+    ATTACHMENT_TOO_LARGE = "ATTACHMENT_TOO_LARGE"
+    BAD_EMOJI = "BAD_EMOJI"
+    TOO_MANY_REACTIONS = "TOO_MANY_REACTIONS"
+    LAST_OWNER = "LAST_OWNER"
+    STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
     REPLY_TARGET_NOT_FOUND = "REPLY_TARGET_NOT_FOUND"
     MESSAGE_PERSIST_FAILED = "MESSAGE_PERSIST_FAILED"
     QUEUE_UNAVAILABLE = "QUEUE_UNAVAILABLE"
@@ -88,6 +95,13 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     _E.NOT_A_MEMBER: _final("persister", "the user was a member once and is not now", "forget the thread", 403),
     _E.FORBIDDEN: _final("persister", "the member's role or the token's scope does not allow it", "do not retry", 403),
     _E.MESSAGE_NOT_FOUND: _final("persister", "no such message, or none that this user may see", "forget it", 404),
+    _E.MESSAGE_DELETED: _final("persister", "the message was deleted; its place stays", "forget its content", 409),
+    _E.ATTACHMENT_NOT_FOUND: _final("persister", "no such file, or not one that may be used here", "upload it", 404),
+    _E.ATTACHMENT_TOO_LARGE: _final("gateway", "the file exceeds the limit", "send a smaller one", 413),
+    _E.BAD_EMOJI: _final("gateway", "a reaction is one emoji and nothing else", "send one emoji", 422),
+    _E.TOO_MANY_REACTIONS: _final("persister", "the message has its maximum of reactions", "do not retry", 409),
+    _E.LAST_OWNER: _final("persister", "a thread keeps at least one owner", "make somebody else owner first", 409),
+    _E.STORAGE_UNAVAILABLE: _again("gateway", "the file storage can not be reached", "try again later", 503),
     _E.REPLY_TARGET_NOT_FOUND: _final("persister", "replyToId names no message of this thread", "drop replyToId", 422),
     _E.MESSAGE_PERSIST_FAILED: _final("persister", "the command can not be applied, now or later", "report it", 500),
     _E.QUEUE_UNAVAILABLE: _again("gateway", "the queue can not be reached", "send again, same clientMessageId", 503),

@@ -26,6 +26,13 @@ LIMITS: Final[dict[str, Limit]] = {
     "metadata": Limit(8_192, "bytes of JSON", "the product's own card, not its database"),
     "metadata_depth": Limit(32, "levels", "what a client may nest must fit, wrapped, in every JSON parser on its way"),
     "attachments": Limit(10, "per message", "a message is rendered whole"),
+    "attachment_name": Limit(255, "characters", "what file systems take"),
+    "emoji": Limit(32, "characters", "the longest joined emoji have about twenty"),
+    "emojis": Limit(50, "different ones per message", "a line under a message, not a list"),
+    "reactions": Limit(1_000, "per message", "a message's state is told whole"),
+    "search": Limit(200, "characters", "a question, not a text"),
+    "search_page": Limit(50, "messages", "a screenful of snippets"),
+    "revisions_page": Limit(100, "revisions", "the latest edits of a message"),
     "mentions": Limit(50, "per message", "each mention is counted for its user"),
     "members_per_create": Limit(500, "members", "one command creates them in one transaction"),
     "history_page": Limit(200, "messages", "a screenful or five; never the whole thread"),
@@ -41,6 +48,13 @@ NAME_MAX_CHARS: Final = LIMITS["name"].value
 METADATA_MAX_BYTES: Final = LIMITS["metadata"].value
 METADATA_MAX_DEPTH: Final = LIMITS["metadata_depth"].value
 ATTACHMENTS_MAX: Final = LIMITS["attachments"].value
+ATTACHMENT_NAME_MAX_CHARS: Final = LIMITS["attachment_name"].value
+EMOJI_MAX_CHARS: Final = LIMITS["emoji"].value
+EMOJIS_MAX: Final = LIMITS["emojis"].value
+REACTIONS_MAX: Final = LIMITS["reactions"].value
+SEARCH_MAX_CHARS: Final = LIMITS["search"].value
+SEARCH_PAGE_MAX: Final = LIMITS["search_page"].value
+REVISIONS_PAGE_MAX: Final = LIMITS["revisions_page"].value
 MENTIONS_MAX: Final = LIMITS["mentions"].value
 MEMBERS_PER_CREATE_MAX: Final = LIMITS["members_per_create"].value
 HISTORY_PAGE_MAX: Final = LIMITS["history_page"].value

@@ -21,9 +21,25 @@ from chatterbus_contracts.frames.server import (
     ReadReceipt,
     ThreadUpdated,
 )
-from chatterbus_contracts.ids import MessageIdField, ThreadIdField, UserIdField
-from chatterbus_contracts.limits import CHANGES_PAGE_MAX, HISTORY_PAGE_MAX, THREADS_PAGE_MAX
-from chatterbus_contracts.states import MemberState, MessageState, Rev, Seq, ThreadState, ThreadSummary
+from chatterbus_contracts.ids import AttachmentIdField, MessageIdField, ThreadIdField, UserIdField
+from chatterbus_contracts.limits import (
+    CHANGES_PAGE_MAX,
+    HISTORY_PAGE_MAX,
+    SEARCH_MAX_CHARS,
+    SEARCH_PAGE_MAX,
+    THREADS_PAGE_MAX,
+)
+from chatterbus_contracts.states import (
+    AttachmentState,
+    MemberState,
+    MessageReceipt,
+    MessageRevision,
+    MessageState,
+    Rev,
+    Seq,
+    ThreadDetail,
+    ThreadSummary,
+)
 from chatterbus_contracts.text import Text
 
 Change = Annotated[
@@ -58,9 +74,10 @@ class AskThread(Wire):
 
 
 class AskThreads(Wire):
-    """A user's threads, newest activity first."""
+    """A user's threads, newest activity first; archived ones apart."""
 
     user_id: UserIdField
+    archived: bool = False
     cursor: Text | None = None
     limit: Annotated[int, Field(ge=1, le=THREADS_PAGE_MAX)] = 50
 
@@ -153,19 +170,94 @@ class AskUnread(Wire):
 
 
 class UnreadThread(Wire):
-    """unread = lastSeq - readSeq."""
+    """unread = lastSeq - readSeq, or from the caller's own mark on if that is earlier."""
 
     thread_id: ThreadIdField
     last_seq: Seq
     read_seq: Seq
     unread: int
+    muted: bool
 
 
 class Unread(Wire):
-    """Threads with something unread, and the total."""
+    """Threads with something unread, and the total over those that are not muted."""
 
     items: list[UnreadThread]
     total_unread: int
+
+
+class AskRevisions(Wire):
+    """What a message said before, newest first."""
+
+    message_id: MessageIdField
+    user_id: UserIdField
+
+
+class Revisions(Wire):
+    """The latest revisions; empty for a message that was never edited, or was deleted."""
+
+    items: list[MessageRevision]
+
+
+class AskReceipts(Wire):
+    """The cursors of a thread's members."""
+
+    thread_id: ThreadIdField
+    user_id: UserIdField
+
+
+class Receipts(Wire):
+    """Every member with the two cursors."""
+
+    thread_id: ThreadIdField
+    items: list[MemberState]
+
+
+class AskMessageReceipts(Wire):
+    """Who has a message, who read it, and when."""
+
+    message_id: MessageIdField
+    user_id: UserIdField
+
+
+class MessageReceipts(Wire):
+    """Every member but the sender."""
+
+    message_id: MessageIdField
+    items: list[MessageReceipt]
+
+
+class AskAttachment(Wire):
+    """A file, for a member of its thread (before it is attached: for its uploader)."""
+
+    attachment_id: AttachmentIdField
+    user_id: UserIdField
+
+
+class AskSearch(Wire):
+    """Messages that match, in the caller's threads (or in one of them)."""
+
+    user_id: UserIdField
+    text: Annotated[Text, Field(min_length=1, max_length=SEARCH_MAX_CHARS)]
+    thread_id: ThreadIdField | None = None
+    order: Literal["newest", "rank"] = "newest"
+    cursor: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=SEARCH_PAGE_MAX)] = 20
+
+
+class Found(Wire):
+    """A message and why it was found: `snippet` is its text with matches between U+0001 and U+0002, so that a client
+    can mark them without parsing markup."""
+
+    message: MessageState
+    snippet: str
+
+
+class SearchPage(Wire):
+    """Matches and the cursor of the next page, None after the last."""
+
+    items: list[Found]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +275,17 @@ class Query:
 
 QUERIES: Final[dict[str, Query]] = {
     "info": Query(AskInfo, Info),
-    "thread": Query(AskThread, ThreadState),
+    "thread": Query(AskThread, ThreadDetail),
     "threads": Query(AskThreads, ThreadsPage),
     "history": Query(AskHistory, HistoryPage),
     "message": Query(AskMessage, MessageState),
     "changes": Query(AskChanges, ChangesPage),
     "sync": Query(AskSync, Sync),
     "membership": Query(AskMembership, MemberState),
+    "revisions": Query(AskRevisions, Revisions),
+    "receipts": Query(AskReceipts, Receipts),
+    "message_receipts": Query(AskMessageReceipts, MessageReceipts),
+    "attachment": Query(AskAttachment, AttachmentState),
+    "search": Query(AskSearch, SearchPage),
     "unread": Query(AskUnread, Unread),
 }

@@ -45,6 +45,8 @@ class CreateThreadBody(Wire):
 class AddMembersBody(Wire):
     """POST /api/chat/threads/{id}/members."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"members": [{"userId": "carol", "role": "reader"}]}]})
+
     members: Annotated[list[NewMember], Field(min_length=1, max_length=MEMBERS_PER_CREATE_MAX)]
 
 
@@ -80,8 +82,56 @@ class QueuedMessage(Wire):
 class MarkReadBody(Wire):
     """POST /api/chat/threads/{id}/mark-read: up to a seq or a message, or up to the last one when both are absent."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seq": 7}]})
+
     seq: Annotated[Seq, Field(ge=1)] | None = None
     message_id: MessageIdField | None = None
+
+
+class UpdateThreadBody(Wire):
+    """PATCH /api/chat/threads/{id}: fields that are present are set, null clears."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"title": "Order 4711, shipped"}],
+            "anyOf": [{"required": ["title"]}, {"required": ["metadata"]}],
+        }
+    )
+
+    title: Title | None = None
+    metadata: Metadata | None = None
+
+
+class EditMessageBody(Wire):
+    """PATCH /api/chat/messages/{id}."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"content": "Hello again"}]})
+
+    content: Text
+
+
+class MarkUnreadBody(Wire):
+    """POST /api/chat/threads/{id}/mark-unread: unread from this message on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seq": 6}]})
+
+    seq: Annotated[Seq, Field(ge=1)]
+
+
+class MuteBody(Wire):
+    """POST /api/chat/threads/{id}/mute."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"muted": True}]})
+
+    muted: bool = True
+
+
+class ReceiptsBody(Wire):
+    """PUT /api/chat/threads/{id}/receipts: whether others see how far the caller has read."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"show": False}]})
+
+    show: bool
 
 
 class Problem(Wire):

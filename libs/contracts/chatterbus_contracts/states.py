@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from chatterbus_contracts.codec import Wire
-from chatterbus_contracts.ids import ClientMessageIdField, MessageIdField, ThreadIdField, UserIdField
+from chatterbus_contracts.ids import AttachmentIdField, ClientMessageIdField, MessageIdField, ThreadIdField, UserIdField
 
 Seq = Annotated[int, Field(ge=0, le=2**53 - 1, description="number of a message in its thread, 1, 2, 3 ...")]
 Rev = Annotated[int, Field(ge=0, le=2**53 - 1, description="number of a change in its thread, 1, 2, 3 ...")]
@@ -33,6 +33,36 @@ class Role(StrEnum):
     READER = "reader"
 
 
+class ReactionState(Wire):
+    """One emoji under a message, and who put it there."""
+
+    emoji: str
+    count: int = Field(ge=1)
+    user_ids: list[UserIdField]
+
+
+class AttachmentState(Wire):
+    """A file of a message. `url` is where members download it; `thumbnailUrl` is there for images."""
+
+    id: AttachmentIdField
+    name: str
+    content_type: str = Field(description="found in the bytes, not believed from the sender")
+    size_bytes: int = Field(ge=0)
+    width: int | None = Field(description="of an image, in pixels")
+    height: int | None = Field(description="of an image, in pixels")
+    url: str
+    thumbnail_url: str | None
+
+
+class Quote(Wire):
+    """What a reply answers, as far as one line shows it."""
+
+    id: MessageIdField
+    sender_id: UserIdField
+    content: str = Field(description="the beginning; empty when deleted")
+    deleted: bool
+
+
 class MessageState(Wire):
     """A message as it is now. A deleted one keeps its seq and loses its content."""
 
@@ -52,13 +82,16 @@ class MessageState(Wire):
     reply_to_id: MessageIdField | None
     created_at: Time
     updated_at: Time
-    attachments: list[dict[str, Any]]
+    attachments: list[AttachmentState]
     mentions: list[UserIdField]
     metadata: dict[str, Any] | None
+    reactions: list[ReactionState]
+    reply_to: Quote | None = Field(default=None, description="in history only")
 
 
 class MemberState(Wire):
-    """A member and the two cursors: everything up to `deliveredSeq` has arrived, up to `readSeq` was read."""
+    """A member and the two cursors: everything up to `deliveredSeq` has arrived, up to `readSeq` was read, as far as
+    the member shows it."""
 
     user_id: UserIdField
     user_type: str
@@ -67,6 +100,17 @@ class MemberState(Wire):
     read_seq: Seq
     joined_at: Time
     rev: Rev
+
+
+class OwnState(Wire):
+    """What a thread is to the caller alone. Nobody else sees it and it has no rev."""
+
+    read_seq: Seq = Field(description="up to where the caller has read, shown to others or not")
+    unread: int = Field(ge=0)
+    marked_unread_seq: Seq | None = Field(description="the caller's own mark: unread from here on")
+    archived: bool
+    muted: bool
+    show_receipts: bool
 
 
 class ThreadState(Wire):
@@ -83,9 +127,31 @@ class ThreadState(Wire):
     members: list[MemberState]
 
 
-class ThreadSummary(ThreadState):
+class ThreadDetail(ThreadState):
+    """A thread with what it is to the caller."""
+
+    own: OwnState
+
+
+class ThreadSummary(ThreadDetail):
     """A thread in the caller's list: with what is unread and the last message."""
 
     unread: int = Field(ge=0)
     read_seq: Seq
     last_message: MessageState | None
+
+
+class MessageRevision(Wire):
+    """What a message said before an edit."""
+
+    content: str
+    edited_by: UserIdField
+    replaced_at: Time = Field(description="when the next text took its place")
+
+
+class MessageReceipt(Wire):
+    """One member, and when a message reached and was read by them; null: not yet, or not shown."""
+
+    user_id: UserIdField
+    delivered_at: Time | None
+    read_at: Time | None

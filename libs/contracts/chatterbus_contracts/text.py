@@ -13,7 +13,9 @@ from pydantic_core import from_json, to_json
 
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.limits import (
+    ATTACHMENT_NAME_MAX_CHARS,
     CONTENT_MAX_CHARS,
+    EMOJI_MAX_CHARS,
     METADATA_MAX_BYTES,
     METADATA_MAX_DEPTH,
     NAME_MAX_CHARS,
@@ -34,6 +36,8 @@ Name = Annotated[
     StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_MAX_CHARS),
     Field(description="a person's name, as others see it"),
 ]
+Emoji = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=EMOJI_MAX_CHARS)]
+FileName = Annotated[str, StringConstraints(pattern=NO_NUL, min_length=1, max_length=ATTACHMENT_NAME_MAX_CHARS)]
 Ref = Annotated[
     str,
     StringConstraints(pattern=NO_NUL, min_length=1, max_length=NAME_MAX_CHARS),

@@ -21,7 +21,7 @@ from chatterbus_contracts.ids import (
 )
 from chatterbus_contracts.limits import ATTACHMENTS_MAX, MENTIONS_MAX
 from chatterbus_contracts.states import MessageType, Rev, Seq
-from chatterbus_contracts.text import Metadata, Name, Ref, Text
+from chatterbus_contracts.text import Emoji, Metadata, Name, Ref, Text
 
 TOKEN_MAX_CHARS: Final = 16_384
 
@@ -107,6 +107,45 @@ class SendRead(Receipt):
     type: Literal["read_receipt"] = "read_receipt"
 
 
+class EditMessage(Wire):
+    """New content for a message of one's own. Answered by ack; members get message_updated."""
+
+    type: Literal["message_edit"] = "message_edit"
+    thread_id: ThreadIdField
+    message_id: MessageIdField
+    content: Text
+    ref: Ref | None = None
+
+
+class DeleteMessage(Wire):
+    """Take a message away; its place stays. Answered by ack; members get message_deleted."""
+
+    type: Literal["message_delete"] = "message_delete"
+    thread_id: ThreadIdField
+    message_id: MessageIdField
+    ref: Ref | None = None
+
+
+class React(Wire):
+    """Put an emoji under a message, or take it away. Answered by ack; members get message_updated."""
+
+    type: Literal["reaction"] = "reaction"
+    thread_id: ThreadIdField
+    message_id: MessageIdField
+    emoji: Emoji
+    action: Literal["add", "remove"]
+    ref: Ref | None = None
+
+
+class SendMarkUnread(Wire):
+    """Unread from `seq` on, for oneself; no receipt moves. Answered by ack."""
+
+    type: Literal["mark_unread"] = "mark_unread"
+    thread_id: ThreadIdField
+    seq: Annotated[Seq, Field(ge=1)]
+    ref: Ref | None = None
+
+
 class Ping(Wire):
     """A sign of life that a browser can send. Answered by pong with the same id."""
 
@@ -114,16 +153,33 @@ class Ping(Wire):
     id: Ref | None = Field(default=None, description="comes back in pong")
 
 
-ClientFrame = Auth | Subscribe | Unsubscribe | SendMessage | Typing | SendDelivered | SendRead | Ping
+ClientFrame = (
+    Auth
+    | Subscribe
+    | Unsubscribe
+    | SendMessage
+    | EditMessage
+    | DeleteMessage
+    | React
+    | Typing
+    | SendDelivered
+    | SendRead
+    | SendMarkUnread
+    | Ping
+)
 
 CLIENT_FRAMES: Final[dict[str, type[ClientFrame]]] = {
     "auth": Auth,
     "subscribe": Subscribe,
     "unsubscribe": Unsubscribe,
     "message": SendMessage,
+    "message_edit": EditMessage,
+    "message_delete": DeleteMessage,
+    "reaction": React,
     "typing": Typing,
     "delivered_receipt": SendDelivered,
     "read_receipt": SendRead,
+    "mark_unread": SendMarkUnread,
     "ping": Ping,
 }
 
