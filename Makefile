@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-PACKAGES := libs/contracts libs/runtime libs/client services/gateway services/persister services/notifier cli
+PACKAGES := libs/contracts libs/runtime libs/storage libs/client services/gateway services/persister services/notifier cli
 LOCKS  := requirements.lock requirements-dev.lock
 SOURCES := libs services cli tests bench docs examples
 UP     ?=
@@ -56,7 +56,7 @@ lock: install ## resolve the lock files again
 	@$(BIN)/uv pip compile -q requirements-dev.in -o requirements-dev.lock $(LOCK_FLAGS)
 
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-  --no-annotate --upgrade $(foreach p,contracts runtime client gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
+  --no-annotate --upgrade $(foreach p,contracts runtime storage client gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
 
 clean: ## remove what was installed and what was run here
 	rm -rf $(VENV) .chatterbus .mypy_cache .ruff_cache .pytest_cache .hypothesis
