@@ -8,12 +8,15 @@ from psycopg_pool import AsyncConnectionPool
 
 from chatterbus_contracts.topology import command_streams, events_stream
 from chatterbus_persister.announcer import Announcer
+from chatterbus_persister.attachment_collector import AttachmentCollector
 from chatterbus_persister.dsn import session_conninfo
 from chatterbus_persister.failpoints import armed_by
 from chatterbus_persister.holdings import Holdings
 from chatterbus_persister.lane import Lane
 from chatterbus_persister.purger import purge_forever
+from chatterbus_persister.search.indexer import Indexer
 from chatterbus_persister.settings import PersisterSettings
+from chatterbus_persister.storage_choice import storage_of
 from chatterbus_persister.store_service import StoreService, prepare_connection
 from chatterbus_runtime.health import Health
 from chatterbus_runtime.jetstream_publisher import JetStreamPublisher
@@ -86,13 +89,35 @@ def service_main(settings: PersisterSettings) -> Callable[[Lifecycle], Awaitable
         await store.start(link)
         working = lifecycle.spawn("lane", lane.run())
         lifecycle.spawn("purger", purge_forever(link, holdings, settings.persister_purge_interval_s))
+        storage = storage_of(settings, link)
+        collector = AttachmentCollector(
+            settings.persister_dsn.get_secret_value(),
+            storage,
+            unattached_ttl_s=settings.persister_unattached_ttl_s,
+            holds=holdings.holds,
+        )
+        indexer = Indexer(
+            link,
+            settings.persister_dsn.get_secret_value(),
+            stream=events_stream().name,
+            replicas=settings.persister_stream_replicas,
+            language=settings.persister_search_language,
+            batch_messages=settings.persister_search_batch_messages,
+            share=settings.persister_search_share,
+            on_unusable=lifecycle.fail,
+        )
+        indexing = lifecycle.spawn("search indexer", indexer.run(), may_end=True)
+        collecting = lifecycle.spawn("collector", collector.run(settings.persister_collect_interval_s))
 
         await lifecycle.stopping.wait()
         health.draining = True
         lane.stop()
         await asyncio.wait({working}, timeout=lifecycle.drain_timeout_s)
+        collecting.cancel()
+        indexing.cancel()
         await store.stop()
         await pool.close(timeout=1.0)
+        await storage.close()
         await link.close()
         await probes.stop()
 

@@ -22,3 +22,8 @@ def text_array(values: Iterable[str | None]) -> str:
 def int_array(values: Iterable[int | None]) -> str:
     """A bigint[] literal."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+def bool_array(values: Iterable[bool]) -> str:
+    """A boolean[] literal."""
+    return "{" + ",".join("t" if value else "f" for value in values) + "}"

@@ -22,7 +22,9 @@ from chatterbus_persister.ledger.handlers import apply_command
 from chatterbus_persister.ledger.outcome import Outcome
 from chatterbus_persister.ledger.working_set import Keys, WorkingSet, keys_of
 
-UNLESS_STORED: Final = frozenset({ErrorCode.FORBIDDEN, ErrorCode.REPLY_TARGET_NOT_FOUND})
+UNLESS_STORED: Final = frozenset(
+    {ErrorCode.FORBIDDEN, ErrorCode.REPLY_TARGET_NOT_FOUND, ErrorCode.ATTACHMENT_NOT_FOUND}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class Batch:
             self.items.append(Item(Place(partition, stream_seq, position), command, data, echo))
         if not echo:
             self.reached[partition] = stream_seq
+
+    def echoed_commands(self) -> list[Command]:
+        """Those that were applied before a crash."""
+        return [item.command for item in self.items if item.echo and not isinstance(item.command, DecodeError)]
 
     def keys(self) -> Keys:
         """Everything that must be loaded for it."""

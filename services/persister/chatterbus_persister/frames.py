@@ -17,7 +17,8 @@ from chatterbus_contracts.ids import CommandId, message_id
 from chatterbus_persister.ledger.outcome import (
     CursorMoved,
     LedgerEvent,
-    MemberJoined,
+    MembershipChanged,
+    MessageChanged,
     MessageStored,
     Outcome,
     ThreadChanged,
@@ -59,9 +60,22 @@ def message_state(row: MessageRow) -> Json:
         "replyToId": None if row.reply_to_seq is None else message_id(row.thread_id, row.reply_to_seq),
         "createdAt": created_at,
         "updatedAt": optional_time(row.deleted_at or row.edited_at) or created_at,
-        "attachments": [],
+        "attachments": [attachment_state(file) for file in row.attachments or ()],
         "mentions": row.mentions,
         "metadata": row.metadata,
+        "reactions": [
+            {"emoji": emoji, "count": len(users), "userIds": users} for emoji, users in (row.reactions or {}).items()
+        ],
+    }
+
+
+def attachment_state(file: Json) -> Json:
+    """contracts.states.AttachmentState of a file's description (a message keeps these)."""
+    url = f"/api/chat/attachments/{file['id']}"
+    return {
+        **{name: file[name] for name in ("id", "name", "contentType", "sizeBytes", "width", "height")},
+        "url": url,
+        "thumbnailUrl": f"{url}?thumbnail=true" if file["thumbnail"] else None,
     }
 
 
@@ -72,7 +86,7 @@ def member_state(row: MemberRow) -> Json:
         "userType": row.user_type,
         "role": row.role,
         "deliveredSeq": row.delivered_seq,
-        "readSeq": row.read_seq,
+        "readSeq": row.shown_read_seq,
         "joinedAt": time_text(row.joined_at),
         "rev": row.rev,
     }
@@ -93,9 +107,24 @@ def thread_state(row: ThreadRow, members: Iterable[MemberRow]) -> Json:
     }
 
 
-def message_frame(row: MessageRow) -> Json:
-    """The frame that tells a message's current state."""
-    kind = "message_deleted" if row.deleted_at else "message_updated" if row.edited_at else "message"
+def own_state(row: ThreadRow, member: MemberRow) -> Json:
+    """contracts.states.OwnState of a thread for one of its members."""
+    return {
+        "readSeq": member.read_seq,
+        "unread": member.unread_of(row.last_seq),
+        "markedUnreadSeq": member.marked_unread_seq,
+        "archived": member.is_archived(row.last_seq),
+        "muted": member.muted,
+        "showReceipts": member.show_receipts,
+    }
+
+
+def message_frame(row: MessageRow, *, known_rev: int) -> Json:
+    """The frame that tells a message's current state to somebody who has seen everything through `known_rev`."""
+    if row.deleted_at is not None:
+        kind = "message_deleted"
+    else:
+        kind = "message" if row.created_rev > known_rev else "message_updated"
     return {"type": kind, "threadId": row.thread_id, "rev": row.rev, "data": message_state(row)}
 
 
@@ -125,9 +154,10 @@ def cursor_frame(member: MemberRow, kind: str, seq: int, rev: int) -> Json:
 
 
 _FRAMES: Final[dict[type[LedgerEvent], Callable[[Any], Json]]] = {
-    MessageStored: lambda event: message_frame(event.row),
+    MessageStored: lambda event: message_frame(event.row, known_rev=event.row.created_rev - 1),
+    MessageChanged: lambda event: message_frame(event.row, known_rev=event.row.rev),
     ThreadChanged: lambda event: thread_frame(event.row, event.rev),
-    MemberJoined: lambda event: member_frame(event.row, event.rev),
+    MembershipChanged: lambda event: member_frame(event.row, event.rev),
     CursorMoved: lambda event: cursor_frame(event.member, event.type, event.seq, event.rev),
 }
 
@@ -147,7 +177,9 @@ def answer_of(outcome: Outcome) -> Answer:
         )
     if outcome.message is not None:
         return Answer(command.id, True, encode_json(_message_ack(outcome.message)))
-    frame: Json = {"type": "ack", "threadId": command.thread_id, "rev": outcome.rev}
+    frame: Json = {"type": "ack", "threadId": command.thread_id}
+    if outcome.rev is not None:
+        frame["rev"] = outcome.rev
     if command.ref is not None:
         frame["ref"] = command.ref
     return Answer(command.id, True, encode_json(frame))
@@ -164,7 +196,7 @@ def _message_ack(row: MessageRow) -> Json:
         "serverMessageId": row.id,
         "threadId": row.thread_id,
         "seq": row.seq,
-        "rev": row.rev,
+        "rev": row.created_rev,
         "createdAt": time_text(row.created_at),
         "status": "sent",
     }

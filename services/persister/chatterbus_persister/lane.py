@@ -28,6 +28,8 @@ from chatterbus_persister.batch import (
 )
 from chatterbus_persister.failpoints import Reach
 from chatterbus_persister.holdings import Holdings
+from chatterbus_persister.ledger.echoes import keys_behind
+from chatterbus_persister.ledger.policy import LedgerPolicy
 from chatterbus_persister.ledger.row_cache import RowCache
 from chatterbus_persister.ledger_session import DeadLetter, LedgerSession, LostPartitionError, Offsets
 from chatterbus_persister.metrics import APPLY_SECONDS, BATCH_COMMANDS, COMMANDS, DEAD_LETTERS, SESSIONS_LOST
@@ -69,6 +71,9 @@ class Lane:
         self._reach = reach
         self._wake = wake
         self._clock = clock
+        self._policy = LedgerPolicy(
+            settings.persister_owners_may_edit, settings.persister_receipts_broadcast_max_members
+        )
         self._cache = RowCache(settings.persister_cached_rows)
         self._stopping = False
         self._backoff = Backoff(0.1, 2.0, 5.0, 0.5, random.random)
@@ -235,6 +240,10 @@ class Lane:
                 if know_sends:
                     missing.sends = keys.sends
                 rows = self._cache.working_set(keys, await session.load(missing))
+                rows.policy = self._policy
+                behind = keys_behind(rows, batch.echoed_commands())
+                if behind.messages:
+                    rows.messages |= (await session.load(behind)).messages
                 result = apply_batch(rows, batch, poison, at)
                 if not know_sends and refuses_what_may_be_stored(result):
                     raise SendsUnknownError

@@ -19,11 +19,21 @@ from chatterbus_persister import statements
 from chatterbus_persister.arrays import int_array, text_array
 from chatterbus_persister.columns import (
     Parameters,
+    attachment_columns,
+    attachment_keys,
+    changed_message_columns,
     member_columns,
     member_keys,
     message_columns,
+    message_keys,
+    owner_keys,
+    place_columns,
+    revision_columns,
     send_keys,
+    step_columns,
+    take_attachments,
     take_members,
+    take_messages,
     take_sends,
     take_threads,
     thread_columns,
@@ -153,7 +163,10 @@ class LedgerSession:
             for found, query, arguments, take in (
                 (keys.threads, statements.LOAD_THREADS, thread_keys, take_threads),
                 (keys.members, statements.LOAD_MEMBERS, member_keys, take_members),
+                (keys.owners, statements.LOAD_OWNERS, owner_keys, take_members),
                 (keys.sends, statements.LOAD_SENDS, send_keys, take_sends),
+                (keys.messages, statements.LOAD_MESSAGES, message_keys, take_messages),
+                (keys.attachments, statements.LOAD_ATTACHMENTS, attachment_keys, take_attachments),
             )
             if found
         ]
@@ -171,19 +184,18 @@ class LedgerSession:
         """Everything of a batch becomes visible at once, or nothing does. `keep` false: try it, and roll back.
 
         Raises LostPartitionError when a partition does not stand where `offsets.expected` says. An ordinary batch is
-        one statement; new threads, new members and dead letters are further ones in the same transaction.
+        one statement; what is rare (new threads, edits, files, dead letters) are further ones in the same transaction.
         """
         parameters = _batch_columns(rows, offsets, at)
-        extras = list(_extra_statements(rows, dead, at))
+        before, after = list(_before(rows, dead, at)), list(_after(rows, at))
         try:
-            if keep and not extras:
+            if keep and not before and not after:
                 await self._apply_batch.run(parameters)
                 return
             async with self._connection.pipeline():
                 await self._connection.execute("BEGIN")
-                for query, arguments in extras:
+                for query, arguments in (*before, (statements.APPLY_BATCH, parameters), *after):
                     await self._connection.execute(query, arguments)
-                await self._connection.execute(statements.APPLY_BATCH, parameters)
                 await self._connection.execute("COMMIT" if keep else "ROLLBACK")
         except psycopg.Error as error:
             if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
@@ -193,15 +205,34 @@ class LedgerSession:
             raise
 
 
-def _extra_statements(
-    rows: WorkingSet, dead: Sequence[DeadLetter], at: datetime
-) -> Iterator[tuple[LiteralString, Parameters]]:
+Statement = tuple[LiteralString, Parameters]
+
+
+def _before(rows: WorkingSet, dead: Sequence[DeadLetter], at: datetime) -> Iterator[Statement]:
+    """What the ordinary statement builds on."""
     if rows.new_threads:
         yield statements.INSERT_THREADS, thread_columns(rows.new_threads.values(), at)
     if rows.new_members:
         yield statements.INSERT_MEMBERS, member_columns(rows.new_members.values())
+    if rows.new_attachments:
+        yield statements.INSERT_ATTACHMENTS, attachment_columns(rows.new_attachments.values(), at)
     for letter in dead:
         yield statements.INSERT_DEAD_LETTERS, {**asdict(letter), "at": at}
+
+
+def _after(rows: WorkingSet, at: datetime) -> Iterator[Statement]:
+    """What changes rows that the ordinary statement may just have made."""
+    if rows.described_threads:
+        yield statements.DESCRIBE_THREADS, thread_columns(rows.described_threads.values(), at)
+    if rows.changed_messages:
+        yield statements.UPDATE_MESSAGES, changed_message_columns(rows.changed_messages.values())
+    if rows.new_revisions:
+        yield statements.INSERT_REVISIONS, revision_columns(rows.new_revisions, at)
+    if rows.changed_attachments:
+        yield statements.ATTACH, attachment_columns(rows.changed_attachments.values(), at)
+    if rows.emptied:
+        yield statements.FORGET_REVISIONS, place_columns(rows.emptied, at)
+        yield statements.RELEASE_ATTACHMENTS, place_columns(rows.emptied, at)
 
 
 def _batch_columns(rows: WorkingSet, offsets: Offsets, at: datetime) -> Parameters:
@@ -216,6 +247,7 @@ def _batch_columns(rows: WorkingSet, offsets: Offsets, at: datetime) -> Paramete
         "t_ids": text_array(rows.changed_threads),
         "t_seqs": int_array(row.last_seq for row in rows.changed_threads.values()),
         "t_revs": int_array(row.last_rev for row in rows.changed_threads.values()),
+        **step_columns(rows.new_steps.values()),
         **message_columns(rows.new_messages),
         **member_columns(rows.changed_members.values()),
     }

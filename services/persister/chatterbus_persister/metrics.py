@@ -20,6 +20,12 @@ READERS_RESTARTED: Final = Counter("chatterbus_queue_readers_restarted_total", "
 EPOCHS_BEGUN: Final = Counter("chatterbus_queue_epochs_begun_total", "Streams found lost or older than the offset.")
 COMMANDS_LOST: Final = Counter("chatterbus_queue_commands_lost_total", "Commands gone before they were applied.")
 BACKLOG_BYTES: Final = Gauge("chatterbus_queue_backlog_bytes", "Bytes read and not yet applied.")
+ATTACHMENTS_COLLECTED: Final = Counter(
+    "chatterbus_attachments_collected_total", "Files removed: of deleted messages, or never attached."
+)
+COLLECT_FAILURES: Final = Counter(
+    "chatterbus_attachments_collect_failures_total", "Files, or whole turns, that are tried again at the next turn."
+)
 QUERIES: Final = Counter("chatterbus_store_queries_total", "Queries by name and outcome.", ["query", "outcome"])
 QUERY_SECONDS: Final = Histogram(
     "chatterbus_store_query_seconds",
@@ -27,3 +33,10 @@ QUERY_SECONDS: Final = Histogram(
     ["query"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )
+SEARCH_PENDING: Final = Gauge("chatterbus_search_pending_events", "Events that wait to be indexed.")
+SEARCH_LAG_SECONDS: Final = Gauge(
+    "chatterbus_search_lag_seconds", "Age of the oldest event of the last batch when its words could be found."
+)
+SEARCH_INDEXED: Final = Counter("chatterbus_search_indexed_messages_total", "Messages taken into the index, or again.")
+SEARCH_FAILURES: Final = Counter("chatterbus_search_failures_total", "Sessions of the indexer given up.")
+SEARCH_REBUILDS: Final = Counter("chatterbus_search_rebuilds_total", "Rebuilds of the index begun.")

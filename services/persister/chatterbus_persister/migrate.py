@@ -17,6 +17,8 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from chatterbus_persister.dsn import session_conninfo
+from chatterbus_persister.search.language import UnknownLanguageError, require_language
+from chatterbus_persister.search.statements import LANGUAGES
 from chatterbus_persister.settings import PersisterSettings
 from chatterbus_runtime.logs import configure_logging
 from chatterbus_runtime.settings import load
@@ -71,13 +73,20 @@ def _lay_down(connection: Connection, partitions: int) -> None:
     )
 
 
+def check_language(dsn: str, language: str) -> None:
+    """Raise UnknownLanguageError here already, where somebody is looking."""
+    with psycopg.connect(session_conninfo(dsn, "chatterbus-migrate")) as connection:
+        require_language(language, [name for (name,) in connection.execute(LANGUAGES)])
+
+
 def main() -> int:
     """Entry point of `python -m chatterbus_persister.migrate`: 0 when the schema is current."""
     settings = load(PersisterSettings)
     configure_logging("migrate", settings.log_level, settings.log_format)
     try:
         migrate(settings.persister_dsn.get_secret_value(), settings.persister_partitions)
-    except PartitionsFixedError as error:
+        check_language(settings.persister_dsn.get_secret_value(), settings.persister_search_language)
+    except (PartitionsFixedError, UnknownLanguageError) as error:
         sys.stderr.write(f"{error}\n")
         return 78
     except (OperationalError, psycopg.OperationalError) as error:

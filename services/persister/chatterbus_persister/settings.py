@@ -1,8 +1,9 @@
 """What the persister is told through its environment."""
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from chatterbus_contracts.topology import DEFAULT_PARTITIONS
 from chatterbus_runtime.settings import ServiceSettings
@@ -22,6 +23,12 @@ class PersisterSettings(ServiceSettings):
     persister_probe_port: int = Field(default=0, ge=0, le=65535, description="Their port; 0 takes any free one.")
     persister_batch_commands: int = Field(
         default=1000, ge=1, le=10_000, description="Most commands in one transaction; more costs latency, not safety."
+    )
+    persister_owners_may_edit: bool = Field(
+        default=False, description="Whether a thread's owners may edit others' messages (deleting they always may)."
+    )
+    persister_receipts_broadcast_max_members: int = Field(
+        default=100, ge=0, description="In larger threads receipts are stored and not told to everybody one by one."
     )
     persister_cached_rows: int = Field(
         default=50_000, ge=0, description="Threads and members kept in memory between batches (about 0.5 KB each)."
@@ -63,6 +70,45 @@ class PersisterSettings(ServiceSettings):
     persister_purge_interval_s: float = Field(
         default=1.0, gt=0, description="How often announced commands are removed from the queue."
     )
+    persister_search_language: str = Field(
+        default="simple",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="PostgreSQL text search configuration (`simple`: whole words; `german`: stems and stop words). "
+        "Another one rebuilds the index.",
+    )
+    persister_search_batch_messages: int = Field(
+        default=200, ge=1, le=5_000, description="Most messages in one transaction of the indexer."
+    )
+    persister_search_share: float = Field(
+        default=0.5, gt=0, le=1, description="Share of its time that the indexer works; the rest it leaves the machine."
+    )
+    persister_collect_interval_s: float = Field(
+        default=60.0, gt=0, description="How often files that nobody can reach are removed from the storage."
+    )
+    persister_unattached_ttl_s: float = Field(
+        default=86_400.0, gt=0, description="How long an uploaded file waits for a message; over the 23 h it may take."
+    )
+    persister_storage: Literal["nats", "s3"] = Field(
+        default="nats", description="Where files are kept; as GATEWAY_STORAGE."
+    )
+    persister_storage_timeout_s: float = Field(default=10, gt=0, description="Deadline of one request to the storage.")
+    persister_s3_bucket: str = Field(default="", description="The bucket for files; as GATEWAY_S3_BUCKET.")
+    persister_s3_endpoint: str | None = Field(
+        default=None, description="URL of the S3-compatible store; unset: AWS. As GATEWAY_S3_ENDPOINT."
+    )
+    persister_s3_region: str | None = Field(default=None, description="Region of the bucket; as GATEWAY_S3_REGION.")
+    persister_s3_access_key: SecretStr | None = Field(
+        default=None, description="Access key id; it needs only to delete. Unset: what the environment gives."
+    )
+    persister_s3_secret_key: SecretStr | None = Field(default=None, description="Secret of PERSISTER_S3_ACCESS_KEY.")
     persister_failpoints_dir: Path | None = Field(
         default=None, description="For tests only: a file of a failpoint's name in it kills the process there, once."
     )
+
+    @model_validator(mode="after")
+    def _s3_is_complete(self) -> Self:
+        if self.persister_storage == "s3" and not self.persister_s3_bucket:
+            raise ValueError("PERSISTER_STORAGE=s3 needs PERSISTER_S3_BUCKET")
+        if (self.persister_s3_access_key is None) != (self.persister_s3_secret_key is None):
+            raise ValueError("PERSISTER_S3_ACCESS_KEY and PERSISTER_S3_SECRET_KEY go together")
+        return self

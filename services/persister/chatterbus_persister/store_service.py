@@ -27,7 +27,7 @@ from chatterbus_contracts.subjects import STORE_SERVICE, store_subject
 from chatterbus_persister import __version__
 from chatterbus_persister.metrics import QUERIES as QUERIES_COUNTED
 from chatterbus_persister.metrics import QUERY_SECONDS
-from chatterbus_persister.reads import changes, messages, threads
+from chatterbus_persister.reads import attachments, changes, messages, search, threads
 from chatterbus_runtime.nats_link import NatsLink
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,11 @@ READS: Final[dict[str, Read]] = {
     "changes": changes.changes,
     "sync": changes.sync,
     "membership": threads.membership,
+    "revisions": messages.revisions,
+    "receipts": threads.receipts,
+    "message_receipts": messages.message_receipts,
+    "attachment": attachments.attachment,
+    "search": search.search,
     "unread": threads.unread,
 }
 

@@ -1,6 +1,7 @@
 """What became of a command: the events it caused, and the frame that answers it.
 
-Promises: applied commands carry the positions of their answer; a refused one carries its code and changed nothing.
+Promises: an applied command carries the positions of its answer; a refused one carries its code and changed nothing.
+An event holds a snapshot: the row may move on within the batch, what is told of a rev does not.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +19,13 @@ class MessageStored:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageChanged:
+    """Event: a message was edited, deleted, or reacted to."""
+
+    row: MessageRow
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadChanged:
     """Event: the thread was created, or its title or metadata changed."""
 
@@ -26,8 +34,8 @@ class ThreadChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberJoined:
-    """Event: a member was added or got another role. A snapshot: the row may move on within the batch."""
+class MembershipChanged:
+    """Event: a member was added, got another role, or is one no more (the row's `removed_at` says which)."""
 
     row: MemberRow
     rev: int
@@ -43,7 +51,7 @@ class CursorMoved:
     rev: int
 
 
-LedgerEvent = MessageStored | ThreadChanged | MemberJoined | CursorMoved
+LedgerEvent = MessageStored | MessageChanged | ThreadChanged | MembershipChanged | CursorMoved
 
 
 @dataclass(slots=True)

@@ -29,10 +29,14 @@ class RowCache:
         return len(self._threads) + len(self._members)
 
     def missing(self, keys: Keys) -> Keys:
-        """What must be loaded. Sends are never remembered: the table's constraint knows them all."""
+        """What must be loaded. Sends are never remembered: the table's constraint knows them all. Messages and files
+        are seldom asked for twice, and who else is an owner only the table knows."""
         return Keys(
             threads={key: None for key in keys.threads if key not in self._threads},
             members={key: None for key in keys.members if key not in self._members},
+            messages=keys.messages,
+            attachments=keys.attachments,
+            owners=keys.owners,
         )
 
     def working_set(self, keys: Keys, loaded: WorkingSet) -> WorkingSet:
@@ -41,7 +45,7 @@ class RowCache:
             thread = self._threads.get(thread_id)
             if thread is not None:
                 loaded.threads[thread_id] = thread
-        for key in keys.members:
+        for key in dict.fromkeys((*keys.members, *loaded.members)):
             member = self._members.get(key)
             if member is not None:
                 loaded.members[key] = member

@@ -10,15 +10,8 @@ from chatterbus_persister.columns import member_row
 from chatterbus_persister.ledger.rows import MemberRow, ThreadRow
 from chatterbus_persister.ledger.rules import member_of
 from chatterbus_persister.ledger.working_set import WorkingSet
+from chatterbus_persister.statements import MEMBER_COLUMNS, THREAD_COLUMNS
 
-THREAD_COLUMNS: Final = (
-    "t.thread_id, t.title, t.metadata, t.open, t.created_by, t.created_at, t.last_seq, t.last_rev, "
-    "t.last_message_at, t.rev"
-)
-MEMBER_COLUMNS: Final = (
-    "m.thread_id, m.user_id, m.user_type, m.role, m.joined_at, m.removed_at, m.delivered_seq, m.delivered_rev, "
-    "m.delivered_at, m.read_seq, m.read_rev, m.read_at, m.membership_rev, m.rev"
-)
 THREAD_AND_MEMBER: Final = f"""
 SELECT {THREAD_COLUMNS}, {MEMBER_COLUMNS}
 FROM threads t JOIN members m ON m.thread_id = t.thread_id AND m.user_id = %(user_id)s

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
-from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.queries import AskChanges, AskSync
 from chatterbus_persister.columns import message_row
 from chatterbus_persister.frames import Json, cursor_frame, member_frame, member_state, message_frame, thread_frame
@@ -72,7 +71,7 @@ async def _since(
     cursor = await connection.execute(SINCE, {"thread_id": thread.thread_id, "rev": since, "limit": limit + 1})
     found = [message_row(row) for row in await cursor.fetchall()]
     rows, more = cut(found, limit, message_chars)
-    frames = [message_frame(row) for row in rows]
+    frames = [message_frame(row, known_rev=since) for row in rows]
     frames.extend(frame for frame in _other_frames(thread, members) if frame["rev"] > since)
     frames.sort(key=lambda frame: frame["rev"])
     # Messages beyond the cut are unknown here, so nothing from there on may be told.
@@ -95,14 +94,7 @@ def _other_frames(thread: ThreadRow, members: list[MemberRow]) -> Iterator[Json]
     yield thread_frame(thread, thread.rev)
     for member in members:
         yield member_frame(member, member.membership_rev)
-        if member.read_seq:
-            yield cursor_frame(member, "read_receipt", member.read_seq, member.read_rev)
-        if member.delivered_seq > member.read_seq:
+        if member.read_rev:
+            yield cursor_frame(member, "read_receipt", member.shown_read_seq, member.read_rev)
+        if member.delivered_rev and member.delivered_seq > member.shown_read_seq:
             yield cursor_frame(member, "delivered_receipt", member.delivered_seq, member.delivered_rev)
-
-
-async def position(connection: AsyncConnection, thread_id: ThreadId) -> int | None:
-    """A thread's rev, or None where there is none: the cheap check for silent gaps."""
-    cursor = await connection.execute("SELECT last_rev FROM threads WHERE thread_id = %s", (thread_id,))
-    row = await cursor.fetchone()
-    return None if row is None else int(row[0])

@@ -1,4 +1,4 @@
-"""Questions about threads: one, the caller's list, membership, unread counts, and the store itself.
+"""Questions about threads: one, the caller's list, membership, receipts, unread counts, and the store itself.
 
 The list is ordered by last activity (last message, else creation), newest first, then by id; its cursor is the last
 row's place in that order.
@@ -12,19 +12,25 @@ from psycopg import AsyncConnection
 
 from chatterbus_contracts.codec import DecodeError, encode_json, parse_json
 from chatterbus_contracts.errors import ErrorCode, Refusal
-from chatterbus_contracts.queries import AskInfo, AskMembership, AskThread, AskThreads, AskUnread
+from chatterbus_contracts.queries import AskInfo, AskMembership, AskReceipts, AskThread, AskThreads, AskUnread
 from chatterbus_persister.columns import member_row, message_row
-from chatterbus_persister.frames import member_state, message_state, thread_state
+from chatterbus_persister.frames import member_state, message_state, own_state, thread_state
 from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
-from chatterbus_persister.reads.access import MEMBER_COLUMNS, THREAD_COLUMNS, THREAD_WIDTH, all_members, require_member
+from chatterbus_persister.reads.access import THREAD_WIDTH, all_members, require_member
 from chatterbus_persister.reads.messages import json_chars, message_chars
 from chatterbus_persister.reads.page import cut
-from chatterbus_persister.statements import MESSAGE_COLUMNS
+from chatterbus_persister.statements import MEMBER_COLUMNS, MESSAGE_COLUMNS, THREAD_COLUMNS
 
+# One probe of the primary key per thread of the user: without the LIMIT the planner may choose to read all threads
+# of everybody instead.
+OWN_THREADS: Final = """
+members m CROSS JOIN LATERAL (SELECT * FROM threads WHERE threads.thread_id = m.thread_id LIMIT 1) t
+"""
+ARCHIVED: Final = "(m.archived_seq IS NOT NULL AND (m.muted OR m.archived_seq >= t.last_seq))"
 LIST: Final = f"""
-SELECT {THREAD_COLUMNS}, own.read_seq, COALESCE(t.last_message_at, t.created_at) AS activity
-FROM members own JOIN threads t ON t.thread_id = own.thread_id
-WHERE own.user_id = %(user_id)s AND own.removed_at IS NULL
+SELECT {THREAD_COLUMNS}, {MEMBER_COLUMNS}, COALESCE(t.last_message_at, t.created_at) AS activity
+FROM {OWN_THREADS}
+WHERE m.user_id = %(user_id)s AND m.removed_at IS NULL AND {ARCHIVED} = %(archived)s
   AND (%(at)s::timestamptz IS NULL
        OR (COALESCE(t.last_message_at, t.created_at), t.thread_id) < (%(at)s::timestamptz, %(after)s))
 ORDER BY activity DESC, t.thread_id DESC LIMIT %(limit)s
@@ -38,12 +44,14 @@ SELECT {MESSAGE_COLUMNS}
 FROM unnest(%(ids)s::text[], %(seqs)s::bigint[]) AS k (thread_id, seq)
 JOIN messages m ON m.thread_id = k.thread_id AND m.seq = k.seq
 """  # noqa: S608 - a constant
-UNREAD: Final = """
-SELECT t.thread_id, t.last_seq, own.read_seq
-FROM members own JOIN threads t ON t.thread_id = own.thread_id
-WHERE own.user_id = %(user_id)s AND own.removed_at IS NULL AND t.last_seq > own.read_seq
-ORDER BY t.thread_id
-"""
+UNREAD: Final = f"""
+SELECT m.thread_id, t.last_seq, m.read_seq,
+       t.last_seq - LEAST(m.read_seq, COALESCE(m.marked_unread_seq - 1, m.read_seq)) AS unread, m.muted
+FROM {OWN_THREADS}
+WHERE m.user_id = %(user_id)s AND m.removed_at IS NULL
+  AND t.last_seq > LEAST(m.read_seq, COALESCE(m.marked_unread_seq - 1, m.read_seq))
+ORDER BY m.thread_id
+"""  # noqa: S608 - a constant
 UNREAD_ITEMS_MAX: Final = 4_000  # of at most 190 bytes each: they fit a NATS message
 
 
@@ -57,10 +65,21 @@ async def info(connection: AsyncConnection, _ask: AskInfo) -> dict[str, Any]:
 
 
 async def thread(connection: AsyncConnection, ask: AskThread) -> dict[str, Any]:
-    """contracts.states.ThreadState."""
-    row, _ = await require_member(connection, ask.thread_id, ask.user_id)
+    """contracts.states.ThreadDetail."""
+    row, own = await require_member(connection, ask.thread_id, ask.user_id)
     members = await all_members(connection, ask.thread_id)
-    return thread_state(row, [member for member in members if member.removed_at is None])
+    state = thread_state(row, [member for member in members if member.removed_at is None])
+    return state | {"own": own_state(row, own)}
+
+
+async def receipts(connection: AsyncConnection, ask: AskReceipts) -> dict[str, Any]:
+    """contracts.queries.Receipts."""
+    await require_member(connection, ask.thread_id, ask.user_id)
+    members = await all_members(connection, ask.thread_id)
+    return {
+        "threadId": ask.thread_id,
+        "items": [member_state(member) for member in members if member.removed_at is None],
+    }
 
 
 async def membership(connection: AsyncConnection, ask: AskMembership) -> dict[str, Any]:
@@ -72,7 +91,10 @@ async def membership(connection: AsyncConnection, ask: AskMembership) -> dict[st
 async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any]:
     """contracts.queries.ThreadsPage."""
     at, after = _parse_cursor(ask.cursor)
-    cursor = await connection.execute(LIST, {"user_id": ask.user_id, "at": at, "after": after, "limit": ask.limit + 1})
+    cursor = await connection.execute(
+        LIST,
+        {"user_id": ask.user_id, "archived": ask.archived, "at": at, "after": after, "limit": ask.limit + 1},
+    )
     found = await cursor.fetchall()
     ids = [row[0] for row in found]
     members = await _members_by_thread(connection, ids)
@@ -83,13 +105,14 @@ async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any
     items = []
     for row in page:
         state = ThreadRow(*row[:THREAD_WIDTH])
-        read_seq = row[THREAD_WIDTH]
+        own = own_state(state, member_row(row[THREAD_WIDTH:-1]))
         message = last.get(state.thread_id)
         items.append(
             thread_state(state, members.get(state.thread_id, []))
             | {
-                "unread": state.last_seq - read_seq,
-                "readSeq": read_seq,
+                "own": own,
+                "unread": own["unread"],
+                "readSeq": own["readSeq"],
                 "lastMessage": None if message is None else message_state(message),
             }
         )
@@ -121,10 +144,11 @@ async def unread(connection: AsyncConnection, ask: AskUnread) -> dict[str, Any]:
     cursor = await connection.execute(UNREAD, {"user_id": ask.user_id})
     rows = await cursor.fetchall()
     items = [
-        {"threadId": thread_id, "lastSeq": last_seq, "readSeq": read_seq, "unread": last_seq - read_seq}
-        for thread_id, last_seq, read_seq in rows
+        {"threadId": thread_id, "lastSeq": last_seq, "readSeq": read_seq, "unread": count, "muted": muted}
+        for thread_id, last_seq, read_seq, count, muted in rows
     ]
-    return {"items": items[:UNREAD_ITEMS_MAX], "totalUnread": sum(item["unread"] for item in items)}
+    total = sum(item["unread"] for item in items if not item["muted"])
+    return {"items": items[:UNREAD_ITEMS_MAX], "totalUnread": total}
 
 
 def _cursor(activity: datetime, thread_id: str) -> str:
