@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from chatterbus_gateway.admission import Admission
+from chatterbus_gateway.attachments.attachments import Attachments
 from chatterbus_gateway.command_queue import CommandQueue
 from chatterbus_gateway.counts import Counts, CountsCollector
 from chatterbus_gateway.drain import drain
@@ -25,6 +26,7 @@ from chatterbus_gateway.policy import SocketPolicy
 from chatterbus_gateway.rest.app import build_rest
 from chatterbus_gateway.server import GatewayServer
 from chatterbus_gateway.settings import GatewaySettings
+from chatterbus_gateway.storage_choice import open_storage
 from chatterbus_gateway.store import Store
 from chatterbus_gateway.store_epoch import CHECK, StoreEpoch
 from chatterbus_gateway.tokens import TokenVerifier
@@ -101,8 +103,12 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
         receipts_interval_s=settings.gateway_receipts_interval_s,
         typing_interval_s=settings.gateway_typing_interval_s,
     )
-    show_metrics(counts, gateway, registry)
-    rest = build_rest(settings, verifier, store, queue, health)
+    storage = await lifecycle.unless_stopping(open_storage(settings))
+    if storage is None:
+        return
+    files = Attachments.over(storage, settings)
+    show_metrics(counts, gateway, files, registry)
+    rest = build_rest(settings, verifier, store, queue, health, files=files)
     server = GatewayServer(rest, http_socket(gateway.wheel), socket_protocol(gateway))
     await epoch.poll()
     await verifier.warm_up()
@@ -120,6 +126,8 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     sockets_s = settings.gateway_drain_timeout_s - settings.gateway_drain_delay_s - STOP_S
     await drain(gateway, timeout_s=max(sockets_s, 0.5), jitter_s=settings.gateway_reconnect_jitter_s)
     await server.stop()
+    await files.close()
+    await storage.close()
     await follower.close()
     await gateway.close()
     queue.close()
@@ -128,7 +136,7 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     await link.close()
 
 
-def show_metrics(counts: Counts, gateway: Gateway, registry: CollectorRegistry) -> None:
+def show_metrics(counts: Counts, gateway: Gateway, files: Attachments, registry: CollectorRegistry) -> None:
     """Register what the gateway counts."""
     publish_build_info("gateway", version("chatterbus-gateway"), registry)
     collector = CountsCollector(
@@ -137,6 +145,7 @@ def show_metrics(counts: Counts, gateway: Gateway, registry: CollectorRegistry) 
             "connections": ("Open connections", lambda: float(len(gateway.hub))),
             "users": ("Users with an authenticated connection", lambda: float(gateway.hub.users)),
             "threads_followed": ("Threads that are listened to", lambda: float(len(gateway.follower))),
+            "files_moving": ("Files on their way, up and down", lambda: float(len(files.transfers))),
             "commands_pending": ("Commands that wait for their answer", lambda: float(len(gateway.queue))),
         },
     )

@@ -20,6 +20,7 @@ class Counts:
         "connections_refused",
         "ephemeral_dropped",
         "events_in",
+        "expelled",
         "frames_in",
         "parcels",
         "queue_failures",
@@ -40,6 +41,7 @@ class Counts:
     connections_refused: int
     ephemeral_dropped: int
     events_in: int
+    expelled: int
     frames_in: int
     parcels: int
     queue_failures: int
@@ -57,6 +59,7 @@ _HELP: Final[dict[str, str]] = {
     "connections_refused": "Upgrades refused before accept: origin, caps, path, draining",
     "ephemeral_dropped": "Typing frames dropped because a socket was blocked",
     "events_in": "Events received for followed threads",
+    "expelled": "Followers found to be no members after a gap in the events",
     "frames_in": "Text messages received from clients",
     "parcels": "Parcels published to the queue",
     "queue_failures": "Parcels or commands that the queue did not take",

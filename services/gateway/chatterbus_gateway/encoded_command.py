@@ -46,6 +46,8 @@ def store_message(
     }
     if frame.reply_to_id is not None:
         fields["replyToId"] = frame.reply_to_id
+    if frame.attachment_ids:
+        fields["attachmentIds"] = frame.attachment_ids
     if frame.mentions:
         fields["mentions"] = frame.mentions
     if frame.metadata is not None:

@@ -13,6 +13,7 @@ from chatterbus_contracts.codec import DecodeError, encode_json, parse_json
 from chatterbus_contracts.errors import ERRORS, ErrorCode, Refusal
 from chatterbus_contracts.frames.client import ClientFrame
 from chatterbus_contracts.frames.server import Error
+from chatterbus_contracts.ids import ThreadId
 
 ECHO_MAX_BYTES: Final = 1_024
 _NAMES_MAX_CHARS: Final = 128
@@ -26,19 +27,25 @@ def error_frame(refusal: Refusal, request: ClientFrame | None) -> Error:
 
 
 def decode_error_frame(error: DecodeError, payload: str) -> Error:
-    """The answer to bytes that are no frame. What can be read of a small one is echoed."""
+    """The answer to bytes that are no frame. It is matched by what can be read of them; a small one is echoed."""
     fields: dict[str, Any] = {}
-    if len(payload) <= ECHO_MAX_BYTES:
-        try:
-            value = parse_json(payload)
-        except DecodeError:
-            value = None
-        if isinstance(value, dict):
-            fields = value
-    return _error(error.code, error.message, None, fields)
+    try:
+        value = parse_json(payload)
+    except DecodeError:
+        value = None
+    if isinstance(value, dict):
+        fields = value
+    return _error(error.code, error.message, None, fields, echoed=len(payload) <= ECHO_MAX_BYTES)
 
 
-def _error(code: ErrorCode, message: str, retry_after_ms: int | None, fields: dict[str, Any]) -> Error:
+def lost_thread_frame(refusal: Refusal, thread_id: ThreadId) -> Error:
+    """A followed thread is not to be seen any more. It answers nothing, so nothing is echoed."""
+    return _error(refusal.code, refusal.message, None, {"threadId": thread_id}, echoed=False)
+
+
+def _error(
+    code: ErrorCode, message: str, retry_after_ms: int | None, fields: dict[str, Any], *, echoed: bool = True
+) -> Error:
     row = ERRORS[code]
     return Error(
         code=code,
@@ -49,7 +56,7 @@ def _error(code: ErrorCode, message: str, retry_after_ms: int | None, fields: di
         ref=_name(fields, "ref"),
         client_message_id=_name(fields, "clientMessageId"),
         thread_id=_name(fields, "threadId"),
-        original_message=_echo(fields),
+        original_message=_echo(fields) if echoed else None,
     )
 
 

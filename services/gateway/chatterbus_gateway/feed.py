@@ -2,7 +2,8 @@
 
 Promises: a recipient gets the events of a thread in rev order, each at most once, starting right behind the position it
 joined at; when revs are missing it is told `resync` before the next event; while a recipient joins, events are held for
-it. A member who was removed gets the frame that says so and nothing after it.
+it. A member who was removed gets the frame that says so and nothing after it. `resyncs` grows whenever a removal may
+have been missed; the caller then asks who is a member, and expels who is not.
 The positions of all live recipients are one number, the feed's own; only those that joined ahead of it (they read a
 change from the store before its event came) have their own until it catches up.
 """
@@ -51,23 +52,26 @@ class Held:
 class Joining:
     """A recipient between its subscribe and the first live event."""
 
-    __slots__ = ("overflowed", "recipient", "start")
+    __slots__ = ("missed", "overflowed", "recipient", "removal", "start")
 
     def __init__(self, recipient: Recipient, start: int) -> None:
         self.recipient = recipient
         self.start = start  # where in the feed's held events its own begin
         self.overflowed = False
+        self.missed = False  # the feed lost its place meanwhile: the state may be older than that
+        self.removal: Held | None = None  # the last event that removed this user, kept through an overflow
 
 
 class Feed:
     """Positions and recipients of one thread."""
 
-    __slots__ = ("_ahead", "_held", "_held_bytes", "_joining", "_live", "resyncs", "rev", "thread_id")
+    __slots__ = ("_ahead", "_held", "_held_bytes", "_joining", "_live", "admissions", "resyncs", "rev", "thread_id")
 
     def __init__(self, thread_id: ThreadId) -> None:
         self.thread_id = thread_id
         self.rev: int | None = None  # of the last event; None: not known, the next one is taken as it comes
         self.resyncs = 0  # notices sent
+        self.admissions = 0  # joins that went live, and members added
         self._live: dict[Recipient, None] = {}  # a dict keeps the order of joining
         self._ahead: dict[Recipient, int] = {}
         self._joining: dict[Recipient, Joining] = {}
@@ -82,6 +86,11 @@ class Feed:
     def recipients(self) -> list[Recipient]:
         """All who follow, those that are joining too."""
         return [*self._live, *self._ahead, *self._joining]
+
+    @property
+    def live_users(self) -> dict[UserId, None]:
+        """Whose connections follow, without those that are joining: the store is being asked about them."""
+        return dict.fromkeys(recipient.user_id for recipient in (*self._live, *self._ahead))
 
     def follows(self, recipient: Recipient) -> bool:
         """Live, not only joining."""
@@ -105,8 +114,12 @@ class Feed:
         held = [] if joining.overflowed else [h for h in self._held[joining.start :] if h.event.rev > rev]
         self._release_held()
         recipient.push(frames)
-        if joining.overflowed:
-            self._resync((recipient,), "overflow")
+        if joining.missed or joining.overflowed:
+            self._resync((recipient,), "overflow" if joining.overflowed else "link_lost")
+        if joining.overflowed and joining.removal is not None and joining.removal.event.rev > rev:
+            recipient.push(joining.removal.frame)
+            recipient.unfollowed(self.thread_id)
+            return
         position = rev
         for item in held:
             if item.event.rev <= position:
@@ -118,6 +131,7 @@ class Feed:
             if item.event.type == REMOVED and removed_user(item.event) == recipient.user_id:
                 recipient.unfollowed(self.thread_id)
                 return
+        self.admissions += 1
         if self.rev is None or self.rev < position:
             self._ahead[recipient] = position
         else:
@@ -152,7 +166,7 @@ class Feed:
                     continue
                 if event.rev != position + 1:
                     plain = False
-            if event.type == REMOVED:
+            if event.type in MEMBERSHIP:
                 plain = False
             position = event.rev
             fresh.append(event)
@@ -184,7 +198,9 @@ class Feed:
         if self._joining:
             self._hold(event, frame)
         if event.type == REMOVED:
-            self._remove_user(removed_user(event))
+            self._remove_user(removed_user(event), Held(event, frame))
+        elif event.type == ADDED:
+            self.admissions += 1
 
     def _hold(self, event: Event, frame: bytes) -> None:
         self._held.append(Held(event, frame))
@@ -195,11 +211,29 @@ class Feed:
             self._held = []
             self._held_bytes = 0
 
-    def _remove_user(self, user_id: str | None) -> None:
-        for recipient in [r for r in (*self._live, *self._ahead) if r.user_id == user_id]:
-            self._live.pop(recipient, None)
-            self._ahead.pop(recipient, None)
-            recipient.unfollowed(self.thread_id)
+    def _remove_user(self, user_id: str | None, removal: Held) -> None:
+        for joining in self._joining.values():
+            if joining.recipient.user_id == user_id:
+                joining.removal = removal
+        for recipient in self._live_of(user_id):
+            self._let_go(recipient)
+
+    def expel(self, user_id: UserId, notice: bytes) -> int:
+        """The store says that this user is no member: tell so, and nothing after it. Returns how many connections were
+        told. One that is joining is left to the store's answer to its own question."""
+        expelled = self._live_of(user_id)
+        for recipient in expelled:
+            recipient.push(notice)
+            self._let_go(recipient)
+        return len(expelled)
+
+    def _live_of(self, user_id: str | None) -> list[Recipient]:
+        return [recipient for recipient in (*self._live, *self._ahead) if recipient.user_id == user_id]
+
+    def _let_go(self, recipient: Recipient) -> None:
+        self._live.pop(recipient, None)
+        self._ahead.pop(recipient, None)
+        recipient.unfollowed(self.thread_id)
 
     def receive_typing(self, frame: bytes) -> None:
         """Pass on who is typing, to everybody else."""
@@ -218,6 +252,8 @@ class Feed:
         self.rev = None
         self._live.update(dict.fromkeys(self._ahead))
         self._ahead.clear()
+        for joining in self._joining.values():
+            joining.missed = True
 
     def _resync(self, recipients: Iterable[Recipient], reason: str) -> None:
         frame = ws_frame(encode(Resync(thread_id=self.thread_id, reason=reason)))
@@ -227,6 +263,8 @@ class Feed:
 
 
 REMOVED: Final = "member_removed"
+ADDED: Final = "member_added"
+MEMBERSHIP: Final = frozenset({REMOVED, ADDED})
 
 
 def removed_user(event: Event) -> str | None:

@@ -4,6 +4,7 @@ Promises: while a local connection follows a thread, and some seconds longer, it
 listened to, once. A subscribe is answered with the state (or the changes since the client's rev) read after the
 listening began, then everything that happened since, then live events; no event falls between. Requests of one
 connection about one thread are worked off in order. When the link to NATS was lost, every follower is told `resync`.
+After every gap that is known of, the followers' membership is asked for anew (membership_check.py).
 Does not promise that an event comes: NATS core is at most once; a gap shows by its rev.
 """
 
@@ -26,6 +27,7 @@ from chatterbus_contracts.queries import AskSync
 from chatterbus_contracts.subjects import event_subject, typing_subject
 from chatterbus_gateway.counts import Counts
 from chatterbus_gateway.feed import Feed, Recipient
+from chatterbus_gateway.membership_check import MembershipCheck
 from chatterbus_gateway.sync_reply import SyncReply
 from chatterbus_gateway.wire_frame import ws_frame
 from chatterbus_runtime.link_errors import LinkDown
@@ -88,6 +90,7 @@ class Follower:
         self._store = store
         self._counts = counts
         self._linger_s = linger_s
+        self._check = MembershipCheck(store, counts, self._maybe_linger)
         self._threads: dict[ThreadId, Followed] = {}
         self._requests: dict[tuple[Recipient, ThreadId], deque[Join | Leave]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,6 +138,7 @@ class Follower:
 
     async def close(self) -> None:
         """Stop all listening."""
+        await self._check.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -171,7 +175,12 @@ class Follower:
             failed = Refusal(ErrorCode.INTERNAL, "the subscribe failed")
             self._join_refused(recipient, thread_id, join, failed, gone=not requests)
         else:
-            followed.feed.complete_join(recipient, reply.rev, frames)
+            if reply.removes(recipient.user_id):
+                followed.feed.leave(recipient)
+                recipient.push(frames)
+                recipient.unfollowed(thread_id)
+            else:
+                followed.feed.complete_join(recipient, reply.rev, frames)
             self._count_resyncs(followed.feed)
             self._maybe_linger(thread_id)
 
@@ -278,6 +287,8 @@ class Follower:
             followed.active = True
             followed.feed.lose_place()
             told.update(followed.feed.recipients)
+            if followed.feed:
+                self._check.doubt(followed.feed)
         for recipient in told:
             recipient.push(frame)
         self._counts.resyncs += len(told)
@@ -289,6 +300,7 @@ class Follower:
             self._counts.resyncs += feed.resyncs
             log.info("gap in the events of a thread", thread_id=feed.thread_id, connections=feed.resyncs)
             feed.resyncs = 0
+            self._check.doubt(feed)
 
 
 def _unavailable() -> Refusal:

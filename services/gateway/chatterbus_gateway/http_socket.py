@@ -57,10 +57,9 @@ class HttpSocket(HttpToolsProtocol):
         """Parse, unless the head is endless."""
         if self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > HEAD_MAX_BYTES:
-                self.transport.abort()
-                return
         super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_MAX_BYTES:  # asked afterwards: a body may come in the same read
+            self.transport.abort()
 
     def on_headers_complete(self) -> None:
         """The head is whole."""

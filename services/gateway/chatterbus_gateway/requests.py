@@ -10,23 +10,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from chatterbus_contracts.commands import CreateThread
+from chatterbus_contracts.commands import (
+    Command,
+    CreateThread,
+    MarkUnread,
+    RemoveMessage,
+    ReviseMessage,
+    SetReaction,
+)
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.frames.client import (
     Auth,
     ClientFrame,
+    DeleteMessage,
+    EditMessage,
     Ping,
+    React,
     Receipt,
     SendDelivered,
+    SendMarkUnread,
     SendMessage,
     SendRead,
     Subscribe,
     Typing,
     Unsubscribe,
 )
-from chatterbus_contracts.ids import GatewayId, ThreadId, split_message_id
+from chatterbus_contracts.ids import GatewayId, MessageId, ThreadId, split_message_id
 from chatterbus_contracts.states import MessageType
 from chatterbus_contracts.text import check_content
+from chatterbus_gateway.emoji_rule import one_emoji
 from chatterbus_gateway.encoded_command import EncodedCommand, encoded, store_message
 from chatterbus_gateway.principal import Principal
 
@@ -46,9 +58,7 @@ def on_auth(session: Session, frame: Auth) -> None:
 def on_message(session: Session, frame: SendMessage) -> None:
     """Queue it; the persister's answer is forwarded."""
     principal = _identified(session, frame.sender_id, frame.sender_type)
-    if frame.attachment_ids:
-        raise Refusal(ErrorCode.BAD_FRAME, "attachments are not supported by this server yet")
-    check_content(frame.content, has_attachments=False)
+    check_content(frame.content, has_attachments=bool(frame.attachment_ids))
     if frame.message_type is MessageType.SYSTEM and not principal.may_send_system:
         raise Refusal(ErrorCode.FORBIDDEN, "system messages need the scope chat:system")
     if principal.dev:
@@ -83,6 +93,31 @@ def on_read(session: Session, frame: SendRead) -> None:
     session.effects.move_cursor(frame.thread_id, None, _receipt_seq(session, frame))
 
 
+def on_edit(session: Session, frame: EditMessage) -> None:
+    """Queue it. Whether the new content may be blank depends on the message's files, which the ledger knows."""
+    _check_place(frame)
+    check_content(frame.content, has_attachments=True)
+    _submit(session, ReviseMessage, frame, message_id=frame.message_id, content=frame.content)
+
+
+def on_delete(session: Session, frame: DeleteMessage) -> None:
+    """Queue it."""
+    _check_place(frame)
+    _submit(session, RemoveMessage, frame, message_id=frame.message_id)
+
+
+def on_reaction(session: Session, frame: React) -> None:
+    """Queue it."""
+    _check_place(frame)
+    emoji = one_emoji(frame.emoji)
+    _submit(session, SetReaction, frame, message_id=frame.message_id, emoji=emoji, on=frame.action == "add")
+
+
+def on_mark_unread(session: Session, frame: SendMarkUnread) -> None:
+    """Queue it."""
+    _submit(session, MarkUnread, frame, seq=frame.seq)
+
+
 def on_ping(session: Session, frame: Ping) -> None:
     """Answer."""
     session.effects.pong(frame.id)
@@ -94,9 +129,13 @@ HANDLERS: Final[dict[type[ClientFrame], Handler]] = {
     Subscribe: on_subscribe,
     Unsubscribe: on_unsubscribe,
     SendMessage: on_message,
+    EditMessage: on_edit,
+    DeleteMessage: on_delete,
+    React: on_reaction,
     Typing: on_typing,
     SendDelivered: on_delivered,
     SendRead: on_read,
+    SendMarkUnread: on_mark_unread,
     Ping: on_ping,
 }
 
@@ -134,15 +173,44 @@ def _receipt_seq(session: Session, frame: Receipt) -> int:
     principal = _identified(session, frame.reader_id, frame.reader_type)
     seq = frame.seq
     if frame.message_id is not None:
-        thread_id, message_seq = split_message_id(frame.message_id)
-        if thread_id != frame.thread_id:
-            raise Refusal(ErrorCode.BAD_FRAME, "messageId: the message is not of this thread")
+        message_seq = _seq_in(frame.thread_id, frame.message_id)
         seq = message_seq if seq is None else max(seq, message_seq)
     if seq is None:
         raise Refusal(ErrorCode.BAD_FRAME, "give messageId or seq")
     if principal.dev:
         _open_thread(session, frame.thread_id)
     return seq
+
+
+def _check_place(frame: EditMessage | DeleteMessage | React) -> None:
+    _seq_in(frame.thread_id, frame.message_id)
+
+
+def _seq_in(thread_id: ThreadId, message_id: MessageId) -> int:
+    named_thread, seq = split_message_id(message_id)
+    if named_thread != thread_id:
+        raise Refusal(ErrorCode.BAD_FRAME, "messageId: the message is not of this thread")
+    return seq
+
+
+def _submit(
+    session: Session,
+    command: type[ReviseMessage | RemoveMessage | SetReaction | MarkUnread],
+    frame: EditMessage | DeleteMessage | React | SendMarkUnread,
+    **fields: Any,
+) -> None:
+    """Queue the command of a frame that changes what is there: in development mode too, nothing is created for it."""
+    principal = session.speaker
+    made: Command = command(
+        id=session.next_command_id(),
+        thread_id=frame.thread_id,
+        user_id=principal.user_id,
+        user_type=principal.user_type,
+        gateway=session.gateway_id,
+        ref=frame.ref,
+        **fields,
+    )
+    session.submit(encoded(made), frame)
 
 
 def _open_thread(session: Session, thread_id: ThreadId) -> None:

@@ -151,7 +151,7 @@ class Session:
         self.in_flight -= 1
         if self.state is not State.OPEN:
             return
-        if not isinstance(request, SendMessage):
+        if isinstance(request, Subscribe | Auth):
             self._thread_opened(request, outcome)
         elif isinstance(outcome, Answer):
             self.effects.forward(outcome.frame)
@@ -286,9 +286,9 @@ class Session:
         except Refusal as refusal:
             self._refuse(frame, refusal)
 
-    def _thread_opened(self, request: ClientFrame, outcome: Outcome) -> None:
+    def _thread_opened(self, request: Subscribe | Auth, outcome: Outcome) -> None:
         # Whether it was created, or is somebody's own thread and was not: the store's answer to the sync decides.
-        if not isinstance(request, Subscribe | Auth) or request.thread_id is None:
+        if request.thread_id is None:
             return
         if isinstance(outcome, Refusal):
             self.unfollowed(request.thread_id)

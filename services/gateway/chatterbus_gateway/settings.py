@@ -5,7 +5,7 @@ who it is, so it needs a loopback address; without it, tokens must be checkable.
 """
 
 import ipaddress
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -114,6 +114,45 @@ class GatewaySettings(ServiceSettings):
         description="Bytes of typing and presence waiting for one slow reader; dropped beyond.",
     )
 
+    # --- files ---
+    gateway_attachment_max_bytes: int = Field(
+        default=25 * 1024 * 1024, ge=1, description="Bytes of one file: what mail takes, so what people expect."
+    )
+    gateway_attachment_transfers_max: int = Field(
+        default=200, ge=1, description="Files on their way at once, up and down; each costs about half a megabyte."
+    )
+    gateway_attachment_transfers_per_user_max: int = Field(
+        default=20, ge=1, description="Files of one user on their way at once: two messages full of them."
+    )
+    gateway_attachment_idle_timeout_s: float = Field(
+        default=30, gt=0, description="Seconds in which a byte of a file must move; a stalled transfer is given up."
+    )
+    gateway_picture_max_bytes: int = Field(
+        default=25 * 1024 * 1024, ge=0, description="Pictures up to so many bytes get dimensions and a thumbnail."
+    )
+    gateway_picture_timeout_s: float = Field(
+        default=10, gt=0, description="Seconds for looking at a picture; later it is sent without a thumbnail."
+    )
+    gateway_pictures_at_once: int = Field(
+        default=2, ge=1, le=64, description="Pictures decoded at once: each takes a thread and up to 250 MB at worst."
+    )
+    gateway_storage: Literal["nats", "s3"] = Field(
+        default="nats", description="Where files are kept: the NATS object store, or an S3-compatible one."
+    )
+    gateway_storage_timeout_s: float = Field(
+        default=10, gt=0, description="Seconds for the storage to take or give one piece of a file."
+    )
+    gateway_storage_replicas: int = Field(
+        default=1, ge=1, le=5, description="Copies of each file in a NATS cluster, set when the bucket is made."
+    )
+    gateway_s3_bucket: str = Field(default="", description="The bucket for files; it must exist.")
+    gateway_s3_endpoint: str | None = Field(default=None, description="URL of the S3-compatible store; unset: AWS.")
+    gateway_s3_region: str | None = Field(default=None, description="Region of the bucket.")
+    gateway_s3_access_key: SecretStr | None = Field(
+        default=None, description="Access key id; unset: what the environment gives (an instance's role)."
+    )
+    gateway_s3_secret_key: SecretStr | None = Field(default=None, description="Secret of GATEWAY_S3_ACCESS_KEY.")
+
     # --- deadlines ---
     gateway_queued_after_s: float = Field(
         default=0.25, gt=0, description="Seconds after which a sender hears `queued` (REST: 202) instead of nothing."
@@ -210,6 +249,14 @@ class GatewaySettings(ServiceSettings):
     def _timeouts_nest(self) -> Self:
         if self.gateway_heartbeat_timeout_s <= self.gateway_heartbeat_interval_s:
             raise ValueError("GATEWAY_HEARTBEAT_TIMEOUT_S must be longer than GATEWAY_HEARTBEAT_INTERVAL_S")
+        return self
+
+    @model_validator(mode="after")
+    def _s3_is_complete(self) -> Self:
+        if self.gateway_storage == "s3" and not self.gateway_s3_bucket:
+            raise ValueError("GATEWAY_STORAGE=s3 needs GATEWAY_S3_BUCKET")
+        if (self.gateway_s3_access_key is None) != (self.gateway_s3_secret_key is None):
+            raise ValueError("GATEWAY_S3_ACCESS_KEY and GATEWAY_S3_SECRET_KEY go together")
         return self
 
     @property

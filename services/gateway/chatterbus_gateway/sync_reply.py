@@ -20,11 +20,12 @@ _POSITION: Final = ("threadId", "rev", "throughRev", "lastSeq", "members", "resu
 class SyncReply:
     """One or more pages of a sync."""
 
-    __slots__ = ("_changes", "_size", "_sync", "pages")
+    __slots__ = ("_changes", "_gone", "_size", "_sync", "pages")
 
     def __init__(self) -> None:
         self._sync: dict[str, Any] = {}
         self._changes: list[bytes] = []
+        self._gone: set[str] = set()
         self._size = 0
         self.pages = 0
 
@@ -33,6 +34,8 @@ class SyncReply:
         sync = parse_json(page)
         try:
             changes = [ws_frame(encode_json(change)) for change in sync["changes"]]
+            for change in sync["changes"]:
+                self._note_membership(change)
             self._sync = {key: sync[key] for key in _POSITION}
         except (TypeError, KeyError):
             raise DecodeError("the store's answer is no sync") from None
@@ -41,6 +44,17 @@ class SyncReply:
         self._changes += changes
         self._size += len(page)
         self.pages += 1
+
+    def _note_membership(self, change: dict[str, Any]) -> None:
+        if change["type"] == "member_removed":
+            self._gone.add(change["data"]["userId"])
+        elif change["type"] == "member_added":
+            self._gone.discard(change["data"]["userId"])
+
+    def removes(self, user_id: str) -> bool:
+        """By these changes the user is no member any more. (The store refuses those who are none when it is asked; that
+        a page says so of its own reader should not happen, and must not leave him following.)"""
+        return user_id in self._gone
 
     @property
     def wants_more(self) -> bool:

@@ -11,7 +11,21 @@ from typing import Final
 from fastapi import FastAPI
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from chatterbus_gateway.rest import members, messages, own_threads, threads, unread
+from chatterbus_gateway.attachments.attachments import Attachments
+from chatterbus_gateway.attachments.uploads import URL as ATTACHMENTS_URL
+from chatterbus_gateway.rest import (
+    attachments,
+    members,
+    message_changes,
+    messages,
+    own_state,
+    own_threads,
+    reactions,
+    receipts,
+    search,
+    threads,
+    unread,
+)
 from chatterbus_gateway.rest.backend import Backend, Commands, Questions
 from chatterbus_gateway.rest.body_limit import BodyLimit
 from chatterbus_gateway.rest.faults import FaultsBecomeProblems
@@ -26,7 +40,19 @@ from chatterbus_runtime.health import Health
 from chatterbus_runtime.probe_server import probe_routes
 
 # The address of a user's threads would also match the parts of a thread, so it comes last.
-ROUTERS: Final = (messages.router, members.router, unread.router, threads.router, own_threads.router)
+ROUTERS: Final = (
+    messages.router,
+    attachments.router,
+    message_changes.router,
+    reactions.router,
+    receipts.router,
+    members.router,
+    own_state.router,
+    unread.router,
+    search.router,
+    threads.router,
+    own_threads.router,
+)
 
 
 def build_rest(
@@ -36,8 +62,10 @@ def build_rest(
     command_queue: Commands,
     health: Health,
     registry: CollectorRegistry = REGISTRY,
+    files: Attachments | None = None,
 ) -> FastAPI:
-    """The app, for the server that also takes the sockets. `registry` is what /metrics shows. Starts nothing."""
+    """The app, for the server that also takes the sockets. `registry` is what /metrics shows; without `files`, none are
+    taken or given. Starts nothing."""
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -48,11 +76,14 @@ def build_rest(
     )
     rates = RequestRates(settings.gateway_rate_frames_per_s, settings.gateway_rate_burst_frames)
     app.state.callers = Callers(verifier, rates, dev_mode=settings.gateway_dev_mode)
+    app.state.attachments = files
     app.state.backend = Backend(store, command_queue, settings.gateway_id, settings.gateway_queued_after_s)
+    probes = probe_routes(health, registry)
+    documents = list(app.routes)
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.extend(probe_routes(health, registry))
-    answer_with_problems(app)
+    app.router.routes.extend(probes)
+    answer_with_problems(app, [*documents, *(route for router in ROUTERS for route in router.routes), *probes])
     describe_problems(app)
     _wrap(app, settings)
     return app
@@ -61,7 +92,7 @@ def build_rest(
 def _wrap(app: FastAPI, settings: GatewaySettings) -> None:
     """Middleware, innermost first. Problems of all of them pass through CORS, or a page could not read them."""
     allowed, dev = settings.gateway_allowed_origins, settings.gateway_dev_mode
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, streamed=frozenset({ATTACHMENTS_URL}))
     if dev:
         app.add_middleware(LoopbackHostOnly, allowed=allowed)
     app.add_middleware(FaultsBecomeProblems)

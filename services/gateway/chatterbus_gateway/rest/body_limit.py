@@ -1,8 +1,9 @@
 """How large a request body may be.
 
 Promises: a body that says it is too large is refused before a byte of it is read; one that turns out to be is refused
-when the limit is passed, so at most the limit is held in memory. FastAPI's own limit answers in plain text, and also
-where another refusal was due; this one answers with the same problem always.
+when the limit is passed, so at most the limit is held in memory. An upload is not held, and has its own limit.
+FastAPI's own limit answers in plain text, and also where another refusal was due; this one answers with the same
+problem always.
 """
 
 from typing import Final
@@ -20,12 +21,13 @@ BODY_MAX_BYTES: Final = 262_144  # 500 members with the longest ids; a message i
 class BodyLimit:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = BODY_MAX_BYTES) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int = BODY_MAX_BYTES, streamed: frozenset[str] = frozenset()) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self.streamed:
             await self.app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")

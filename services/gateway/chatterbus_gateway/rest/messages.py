@@ -19,8 +19,15 @@ from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.rest.answers import passed_on
 from chatterbus_gateway.rest.backend import Backend, UsedBackend, new_command_id
 from chatterbus_gateway.rest.identity import Caller
-from chatterbus_gateway.rest.openapi import THREAD, WRITE, problems
-from chatterbus_gateway.rest.parameters import AfterSeq, BeforeSeq, HistoryLimit, PositionCursor, ThreadIdPath
+from chatterbus_gateway.rest.openapi import MESSAGE, THREAD, WRITE, problems
+from chatterbus_gateway.rest.parameters import (
+    AfterSeq,
+    BeforeSeq,
+    HistoryLimit,
+    MessageIdPath,
+    PositionCursor,
+    ThreadIdPath,
+)
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
@@ -33,6 +40,7 @@ _SEND_PROBLEMS: Final = problems(
     ErrorCode.CONTENT_EMPTY,
     ErrorCode.CONTENT_TOO_LONG,
     ErrorCode.REPLY_TARGET_NOT_FOUND,
+    ErrorCode.ATTACHMENT_NOT_FOUND,
 )
 
 
@@ -62,6 +70,7 @@ async def send_message(body: SendMessageBody, caller: Caller, backend: UsedBacke
             content=body.content,
             message_type=body.message_type,
             reply_to_id=body.reply_to_id,
+            attachment_ids=body.attachment_ids,
             mentions=body.mentions,
             metadata=body.metadata,
         )
@@ -102,16 +111,26 @@ async def list_messages(
     return passed_on(await backend.read_thread(caller, thread_id, "history", question))
 
 
+@router.get(
+    "/messages/{messageId}",
+    operation_id="getMessage",
+    summary="A message as it is now",
+    response_model=MessageState,
+    responses=problems(*MESSAGE),
+)
+async def get_message(message_id: MessageIdPath, caller: Caller, backend: UsedBackend) -> Response:
+    """For members of its thread. A deleted one is a tombstone: its place, and nothing of what it said."""
+    return passed_on(await backend.read("message", _ask_message(message_id, caller)))
+
+
 def check_send(body: SendMessageBody, caller: Principal) -> None:
     """The rules that need no database. Raises Refusal."""
     claimed = (body.sender_id or caller.user_id, body.sender_type or caller.user_type)
     if claimed != (caller.user_id, caller.user_type):
         raise Refusal(ErrorCode.IDENTITY_MISMATCH, "senderId or senderType is not the caller's")
-    if body.attachment_ids:
-        raise Refusal(ErrorCode.BAD_REQUEST, "attachmentIds: not supported by this server yet")
     if body.message_type is MessageType.SYSTEM and not caller.may_send_system:
         raise Refusal(ErrorCode.FORBIDDEN, "messages of type system need the scope chat:system")
-    check_content(body.content, has_attachments=False)
+    check_content(body.content, has_attachments=bool(body.attachment_ids))
 
 
 async def _stored(outcome: object, caller: Principal, backend: Backend) -> bytes | None:

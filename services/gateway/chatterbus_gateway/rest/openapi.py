@@ -1,7 +1,7 @@
 """The OpenAPI document: how refusals, tags and the security scheme are described.
 
 Promises: every route says which codes it may be refused with, grouped by status, and that they come as
-application/problem+json. Decides nothing about how requests are handled.
+application/problem+json; every state that is answered has an example. Decides nothing about how requests are handled.
 """
 
 from collections import defaultdict
@@ -11,9 +11,12 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic_core import from_json
 
+from chatterbus_contracts.codec import encode
 from chatterbus_contracts.errors import ERRORS, ErrorCode
 from chatterbus_contracts.rest import PROBLEM_MEDIA_TYPE, Problem
+from chatterbus_gateway.rest.examples import EXAMPLES
 
 TITLE: Final = "Chatterbus"
 DESCRIPTION: Final = """\
@@ -25,8 +28,12 @@ like ids that do not exist.
 """
 TAGS: Final[list[dict[str, Any]]] = [
     {"name": "threads", "description": "Threads, their members and their changes."},
-    {"name": "messages", "description": "Sending and reading messages."},
+    {"name": "messages", "description": "Sending and reading messages, and what can be done to them."},
+    {"name": "attachments", "description": "Files: upload first, then name them in a message."},
+    {"name": "receipts", "description": "Who has a message, and who read it."},
+    {"name": "own", "description": "What a thread is to the caller alone: archived, muted, receipts shown, marked."},
     {"name": "unread", "description": "What the caller has not read."},
+    {"name": "search", "description": "Finding messages by their words."},
 ]
 _PROBLEM_REF: Final = {"$ref": "#/components/schemas/Problem"}
 
@@ -52,6 +59,7 @@ WRITE: Final = (
     ErrorCode.DRAINING,
 )
 THREAD: Final = (ErrorCode.THREAD_NOT_FOUND, ErrorCode.NOT_A_MEMBER)
+MESSAGE: Final = (*THREAD, ErrorCode.MESSAGE_NOT_FOUND)
 
 
 def problems(*more: ErrorCode) -> dict[int | str, dict[str, Any]]:
@@ -103,6 +111,9 @@ def describe_problems(app: FastAPI) -> None:
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schemas["Problem"].pop("$defs", {})
+            for model, example in EXAMPLES.items():
+                if model.__name__ in schemas:
+                    schemas[model.__name__]["examples"] = [from_json(encode(example))]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             app.openapi_schema = schema

@@ -14,7 +14,7 @@ from chatterbus_gateway.rest.answers import passed_on
 from chatterbus_gateway.rest.backend import UsedBackend
 from chatterbus_gateway.rest.identity import Caller
 from chatterbus_gateway.rest.openapi import problems
-from chatterbus_gateway.rest.parameters import OpaqueCursor, ThreadsLimit, UserIdPath, UserTypePath
+from chatterbus_gateway.rest.parameters import Archived, OpaqueCursor, ThreadsLimit, UserIdPath, UserTypePath
 
 router: Final = APIRouter(prefix="/api/chat/threads", tags=["threads"])
 
@@ -32,10 +32,15 @@ PARTS_OF_A_THREAD: Final = frozenset(
     responses=problems(),
 )
 async def list_threads(
-    caller: Caller, backend: UsedBackend, cursor: OpaqueCursor = None, limit: ThreadsLimit = 50
+    caller: Caller,
+    backend: UsedBackend,
+    archived: Archived = False,
+    cursor: OpaqueCursor = None,
+    limit: ThreadsLimit = 50,
 ) -> Response:
-    """With what is unread in each and its last message."""
-    question = AskThreads(user_id=caller.user_id, cursor=cursor, limit=limit)
+    """With what is unread in each and its last message. A new message brings an archived thread back, unless it is
+    muted."""
+    question = AskThreads(user_id=caller.user_id, archived=archived, cursor=cursor, limit=limit)
     return passed_on(await backend.read("threads", question))
 
 
@@ -51,6 +56,7 @@ async def list_threads_of_user(
     user_type: UserTypePath,
     caller: Caller,
     backend: UsedBackend,
+    archived: Archived = False,
     cursor: OpaqueCursor = None,
     limit: ThreadsLimit = 50,
 ) -> Response:
@@ -59,4 +65,4 @@ async def list_threads_of_user(
         raise Refusal(ErrorCode.NOT_FOUND, "there is no such route")
     if (user_id, user_type) != (caller.user_id, caller.user_type):
         raise Refusal(ErrorCode.FORBIDDEN, "these are another user's threads")
-    return await list_threads(caller, backend, cursor, limit)
+    return await list_threads(caller, backend, archived, cursor, limit)

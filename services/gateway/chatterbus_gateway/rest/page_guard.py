@@ -14,8 +14,8 @@ from chatterbus_gateway.rest.faults import REQUEST_ID_HEADER
 from chatterbus_gateway.rest.problems import problem_response
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-HEADERS = ("Authorization", "Content-Type", "X-User-Id", "X-User-Type")
-EXPOSED = ("Retry-After", REQUEST_ID_HEADER)
+HEADERS = ("Authorization", "Content-Type", "X-User-Id", "X-User-Type", "Range", "If-Range", "If-None-Match")
+EXPOSED = ("Retry-After", "Content-Range", "Content-Disposition", "ETag", REQUEST_ID_HEADER)
 
 
 class AllowedPages(CORSMiddleware):

@@ -9,14 +9,16 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import StringConstraints
 
-from chatterbus_contracts.ids import ThreadId, UserId, type_of_id
+from chatterbus_contracts.ids import MessageId, ThreadId, UserId, type_of_id, type_of_message_id
 from chatterbus_contracts.limits import CHANGES_PAGE_MAX, HISTORY_PAGE_MAX, THREADS_PAGE_MAX
-from chatterbus_contracts.text import NO_NUL
+from chatterbus_contracts.text import NO_NUL, Emoji
 
 POSITION_MAX = 2**53 - 1
 CURSOR_MAX_CHARS = 512
 
 ThreadIdPath = Annotated[ThreadId, type_of_id, Path(alias="threadId", examples=["order-4711"])]
+MessageIdPath = Annotated[MessageId, type_of_message_id, Path(alias="messageId", examples=["order-4711~7"])]
+EmojiPath = Annotated[Emoji, Path(description="one emoji, percent-encoded", examples=["👍"])]
 UserIdPath = Annotated[UserId, type_of_id, Path(alias="userId", examples=["alice"])]
 UserTypePath = Annotated[str, type_of_id, Path(alias="userType", examples=["user"])]
 
@@ -38,6 +40,7 @@ OpaqueCursor = Annotated[
     StringConstraints(pattern=NO_NUL, max_length=CURSOR_MAX_CHARS),
     Query(description="`nextCursor` of the page before"),
 ]
+Archived = Annotated[bool, Query(description="the threads the caller has archived, instead of the others")]
 HistoryLimit = Annotated[int, Query(ge=1, le=HISTORY_PAGE_MAX)]
 ChangesLimit = Annotated[int, Query(ge=1, le=CHANGES_PAGE_MAX)]
 ThreadsLimit = Annotated[int, Query(ge=1, le=THREADS_PAGE_MAX)]

@@ -6,17 +6,18 @@ was sent.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 
 from chatterbus_contracts.codec import ERRORS_SHOWN, encode
 from chatterbus_contracts.errors import ERRORS, ErrorCode, Refusal
-from chatterbus_contracts.ids import ID_MAX_CHARS, ID_PATTERN, MESSAGE_ID_PATTERN
+from chatterbus_contracts.ids import ATTACHMENT_ID_PATTERN, ID_MAX_CHARS, ID_PATTERN, MESSAGE_ID_PATTERN
 from chatterbus_contracts.rest import PROBLEM_MEDIA_TYPE, Problem
 from chatterbus_contracts.text import NO_NUL
 
@@ -24,6 +25,7 @@ ID_RULE: Final = f"not a valid id: 1 to {ID_MAX_CHARS} characters of A-Z a-z 0-9
 PATTERNS: Final = {
     ID_PATTERN: ID_RULE,
     MESSAGE_ID_PATTERN: "not a valid message id: <threadId>~<seq>",
+    ATTACHMENT_ID_PATTERN: "not a valid attachment id: <threadId>~f<32 hex digits>",
     NO_NUL: "must not hold U+0000",
 }
 WHOLE_BODY: Final = "the body must be a JSON object, sent with Content-Type: application/json"
@@ -59,8 +61,9 @@ def problem_response(
     return Response(encode(body), status_code=shown, headers=extra, media_type=PROBLEM_MEDIA_TYPE)
 
 
-def answer_with_problems(app: FastAPI) -> None:
-    """Have every refusal of this app answered as a problem."""
+def answer_with_problems(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
+    """Have every refusal of this app answered as a problem. `routes` are all it has, in the order it tries them."""
+    app.state.routes = [route for route in routes if isinstance(route, Route)]
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -85,12 +88,21 @@ _HTTP_CODES: Final = {
 }
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     code, message = _HTTP_CODES.get(error.status_code, (ErrorCode.BAD_REQUEST, "the request cannot be read"))
     status = error.status_code if error.status_code in _HTTP_CODES else None
-    return problem_response(Refusal(code, message), status=status, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    return problem_response(Refusal(code, message), status=status, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of the address that was asked for; the router names those of the first route it finds there."""
+    routes: list[Route] = request.app.state.routes
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    same = [route for route in matching if route.path == matching[0].path]
+    return ", ".join(sorted({method for route in same for method in route.methods or ()}))
 
 
 def fault_text(faults: Sequence[Any]) -> str:

@@ -1,15 +1,16 @@
-"""Threads: create, read, and what changed."""
+"""Threads: create, read, change, and what changed."""
 
 from typing import Final
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from chatterbus_contracts.commands import CreateThread
+from chatterbus_contracts.commands import CreateThread, UpdateThread
+from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.queries import AskChanges, AskThread, ChangesPage
-from chatterbus_contracts.rest import CreateThreadBody
-from chatterbus_contracts.states import ThreadState
+from chatterbus_contracts.rest import CreateThreadBody, UpdateThreadBody
+from chatterbus_contracts.states import ThreadDetail
 from chatterbus_gateway.rest.answers import passed_on
 from chatterbus_gateway.rest.backend import UsedBackend, new_command_id
 from chatterbus_gateway.rest.identity import Caller
@@ -24,7 +25,7 @@ router: Final = APIRouter(prefix="/api/chat/threads", tags=["threads"])
     operation_id="createThread",
     summary="Create a thread",
     status_code=201,
-    response_model=ThreadState,
+    response_model=ThreadDetail,
     responses=problems(*THREAD, *WRITE),
 )
 async def create_thread(body: CreateThreadBody, caller: Caller, backend: UsedBackend) -> Response:
@@ -54,13 +55,31 @@ async def create_thread(body: CreateThreadBody, caller: Caller, backend: UsedBac
     "/{threadId}",
     operation_id="getThread",
     summary="A thread with its members and their cursors",
-    response_model=ThreadState,
+    response_model=ThreadDetail,
     responses=problems(*THREAD),
 )
 async def get_thread(thread_id: ThreadIdPath, caller: Caller, backend: UsedBackend) -> Response:
     """For members of the thread."""
     question = AskThread(thread_id=thread_id, user_id=caller.user_id)
     return passed_on(await backend.read_thread(caller, thread_id, "thread", question))
+
+
+@router.patch(
+    "/{threadId}",
+    operation_id="updateThread",
+    summary="Set the title, the metadata or both",
+    response_model=ThreadDetail,
+    responses=problems(*THREAD, *WRITE),
+)
+async def update_thread(
+    thread_id: ThreadIdPath, body: UpdateThreadBody, caller: Caller, backend: UsedBackend
+) -> Response:
+    """For owners of the thread. What is present is set, `null` clears, what is absent stays."""
+    fields = sorted(body.model_fields_set)
+    if not fields:
+        raise Refusal(ErrorCode.BAD_REQUEST, "give title or metadata")
+    await backend.change(caller, thread_id, UpdateThread, fields=fields, title=body.title, metadata=body.metadata)
+    return passed_on(await backend.read_back("thread", AskThread(thread_id=thread_id, user_id=caller.user_id)))
 
 
 @router.get(
