@@ -1,19 +1,25 @@
 """`chatterbus chat`: talk in a thread from the terminal.
 
 Promises: the last messages first, then everything as it comes, in order; a line written is sent, kept and sent again
-until it is stored (✓) or refused (!), across lost connections. From a pipe the end of input ends the chat after all of
-it is stored. Exit code 0, or 1 with what to do next when something was not sent or nobody answers.
+until it is stored (✓) or refused (!), across lost connections. ✓✓ says that it has arrived everywhere, and in blue that
+all have read it. A line that begins with / is a command (chat_commands; /help lists them). What is shown is marked as
+read. From a pipe the end of input ends the chat after all of it is stored, and commands wait for what was said before
+them. Exit code 0, or 1 with what to do next when something was not sent or nobody answers.
 """
 
 import asyncio
 import os
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from chatterbus import chat_lines
+from chatterbus.chat_actions import Actions, NotDone
+from chatterbus.chat_commands import BadCommand, Quit, Say, parse
+from chatterbus.chat_lines import Said
 from chatterbus.chat_terminal import Terminal
+from chatterbus.chat_view import View
 from chatterbus.errors import CommandError, reported
 from chatterbus_client import (
     Client,
@@ -22,11 +28,6 @@ from chatterbus_client import (
     ConnectionChanged,
     EventStream,
     Lagged,
-    MemberAdded,
-    MemberRemoved,
-    MessageCreated,
-    MessageDeleted,
-    MessageUpdated,
     OutboxFull,
     Pending,
     Refused,
@@ -34,7 +35,6 @@ from chatterbus_client import (
     State,
     Thread,
     ThreadLost,
-    TypingNotice,
     Unreachable,
 )
 from chatterbus_contracts.errors import ErrorCode
@@ -45,7 +45,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 END_TIMEOUT_S: Final = 30.0
 NAMES_SHOWN: Final = 5
 TYPING_EVERY_S: Final = 2.0
-TYPING_SHOWN_EVERY_S: Final = 10.0  # one line for a burst of notices of one person
+COMMAND_WAIT_S: Final = 10.0  # for what was said before a command
 
 _NEXT_STEPS: Final = {
     ErrorCode.AUTH_REQUIRED: "This server wants a token: chatterbus token --user NAME, then --token or --token-env.",
@@ -103,23 +103,18 @@ class Chat:
         self._thread = thread
         self._terminal = terminal
         self._me = client.user_id or ""
-        self._posted: dict[str, str] = {}  # what was written, until its mark is shown
+        self._view = View(thread, terminal, self._me, client.url)
+        self._actions = Actions(client, thread, terminal, self._me, self._post)
+        self._posted: dict[str, Said] = {}  # what was written, until its mark is shown
         self._all_marked = asyncio.Event()
         self._all_marked.set()
-        self._marked: set[str] = set()  # shown with its mark; its event is still to come
-        self._shown_seq = 0
         self._was_offline = False
-        self._typing_shown: dict[str, float] = {}
         self._failed = 0
 
     async def run(self, events: EventStream) -> None:
         """Until the input ends and everything is stored, or the server ends it."""
-        self._terminal.show(
-            chat_lines.state_line(f"{self._me} in {self._thread.id}, {self._company()}"),
-            *(chat_lines.message_line(message) for message in self._thread.messages[-LAST_MESSAGES:]),
-        )
-        self._shown_seq = self._thread.last_seq
-        await self._thread.mark_read()
+        self._terminal.show(chat_lines.state_line(f"{self._me} in {self._thread.id}, {self._company()}"))
+        await self._view.begin(LAST_MESSAGES)
         watching = asyncio.create_task(self._watch(events))
         telling = asyncio.create_task(self._tell_typing())
         writing = asyncio.create_task(self._write())
@@ -132,22 +127,43 @@ class Chat:
             for task in (writing, telling, watching):
                 task.cancel()
         if self._failed:
-            raise CommandError(f"{self._failed} of your messages were refused.", "The reasons are above.")
+            raise CommandError(f"{self._failed} of your lines were refused.", "The reasons are above.")
 
     async def _write(self) -> None:
         async for line in self._terminal.lines():
-            if line.strip() in ("/quit", "/exit"):
+            if line.strip() and not await self._obey(line):
                 break
-            if line.strip():
-                await self._post(line)
         try:
-            await self._client.drain(END_TIMEOUT_S)
+            async with asyncio.timeout(END_TIMEOUT_S):
+                await self._all_marked.wait()
         except TimeoutError:
             left = len(self._client.pending)
             raise CommandError(
                 f"{left} of your messages are not stored: {self._client.state}.", "Send them again later."
             ) from None
-        await self._all_marked.wait()
+
+    async def _obey(self, line: str) -> bool:
+        """Say or do what the line says. False: it says to end."""
+        try:
+            command = parse(line)
+            if isinstance(command, Quit):
+                return False
+            if not isinstance(command, Say):
+                await self._wait_for_marks()
+            await self._actions.run(command)
+        except (BadCommand, NotDone) as error:
+            # A person sees it and types again; a script has to learn of it from the exit code.
+            self._failed += not self._terminal.interactive
+            self._terminal.show(chat_lines.fault_line(str(error)))
+        return True
+
+    async def _wait_for_marks(self) -> None:
+        """A command may be about what was said just before it."""
+        try:
+            async with asyncio.timeout(COMMAND_WAIT_S):
+                await self._all_marked.wait()
+        except TimeoutError:
+            raise NotDone(f"what you said before it is not stored yet: {self._client.state}") from None
 
     def _company(self) -> str:
         others = sorted(self._thread.members.keys() - {self._me})
@@ -156,21 +172,22 @@ class Chat:
         more = f" and {len(others) - NAMES_SHOWN} more" if len(others) > NAMES_SHOWN else ""
         return f"with {', '.join(others[:NAMES_SHOWN])}{more}"
 
-    async def _post(self, line: str) -> None:
+    async def _post(self, said: Said, **options: Any) -> None:
         while True:
             try:
-                pending = self._thread.post(line)
+                pending = self._thread.post(said.content, **options)
             except OutboxFull:
                 await _settled(self._client.pending[0])
                 continue
             except Refused as refused:
                 self._failed += 1
-                self._terminal.show(chat_lines.own_line("!", self._me, line, refused.message))
+                self._terminal.show(chat_lines.own_line("!", self._me, said.content, refused.message))
                 return
-            self._posted[pending.client_message_id] = line
+            self._posted[pending.client_message_id] = said
+            self._view.posted(pending.client_message_id)
             self._all_marked.clear()
             if self._client.state is State.OFFLINE:
-                self._terminal.show(chat_lines.own_line("…", self._me, line, "waiting for the connection"))
+                self._terminal.show(chat_lines.own_line("…", self._me, said.content, "waiting for the connection"))
             return
 
     async def _tell_typing(self) -> None:
@@ -178,73 +195,43 @@ class Chat:
         while True:
             await asyncio.sleep(TYPING_EVERY_S)
             written = self._terminal.being_written
-            if written and written != told:
+            if written and written != told and not written.startswith("/"):
                 await self._thread.typing()
             told = written
 
     async def _watch(self, events: EventStream) -> None:
         async for event in events:
-            await self._show(event)
+            await self._happened(event)
         raise ClientClosed("the server ended the connection for good")
 
-    async def _show(self, event: ClientEvent) -> None:
-        if isinstance(event, MessageCreated):
-            await self._show_message(event)
-        elif isinstance(event, SendChanged):
+    async def _happened(self, event: ClientEvent) -> None:
+        if isinstance(event, SendChanged):
             self._show_own(event)
-        elif isinstance(event, MessageUpdated | MessageDeleted):
-            self._terminal.show(chat_lines.message_line(event.data, mark="~"))
-        elif isinstance(event, MemberAdded | MemberRemoved):
-            verb = "joined" if isinstance(event, MemberAdded) else "left"
-            self._terminal.show(chat_lines.state_line(f"{event.data.user_id} {verb}"))
-        elif isinstance(event, TypingNotice):
-            self._show_typing(event)
         elif isinstance(event, ConnectionChanged):
             self._show_connection(event)
         elif isinstance(event, ThreadLost):
             raise event.refused
         elif isinstance(event, Lagged):
             self._terminal.show(chat_lines.state_line(f"{event.dropped} lines were left out"))
-
-    async def _show_message(self, event: MessageCreated) -> None:
-        state = event.data
-        if state.seq <= self._shown_seq:
-            return
-        self._shown_seq = state.seq
-        self._typing_shown.pop(state.sender_id, None)
-        if state.client_message_id in self._marked:
-            self._marked.discard(state.client_message_id)
-            return
-        if state.sender_id == self._me and state.client_message_id in self._posted:
-            return  # shown when its ack comes
-        self._terminal.show(chat_lines.message_line(state))
-        await self._thread.mark_read(state.seq)
+        else:
+            await self._view.happened(event)
 
     def _show_own(self, event: SendChanged) -> None:
-        message_id = event.client_message_id
-        content = self._posted.get(message_id)
-        if content is None:
+        said = self._posted.get(event.client_message_id)
+        if said is None:
             return
         if event.status == "queued":
-            self._terminal.show(chat_lines.own_line("…", self._me, content, "queued"))
+            self._terminal.show(chat_lines.own_line("…", self._me, said.content, "queued"))
             return
         if event.sent is not None:
-            self._terminal.show(chat_lines.sent_line(self._me, event.sent.created_at, content))
-            if event.sent.seq > self._shown_seq:
-                self._marked.add(message_id)
+            self._view.sent(event.sent, said)
         elif event.refused is not None:
             self._failed += 1
-            self._terminal.show(chat_lines.own_line("!", self._me, content, event.refused.message))
-        del self._posted[message_id]
+            self._view.refused(event.client_message_id)
+            self._terminal.show(chat_lines.own_line("!", self._me, said.content, event.refused.message))
+        del self._posted[event.client_message_id]
         if not self._posted:
             self._all_marked.set()
-
-    def _show_typing(self, notice: TypingNotice) -> None:
-        now = asyncio.get_running_loop().time()
-        shown_at = self._typing_shown.get(notice.user_id, -TYPING_SHOWN_EVERY_S)
-        if notice.is_typing and notice.user_id != self._me and now - shown_at >= TYPING_SHOWN_EVERY_S:
-            self._typing_shown[notice.user_id] = now
-            self._terminal.show(chat_lines.typing_line(notice.user_id))
 
     def _show_connection(self, change: ConnectionChanged) -> None:
         if change.state is State.OFFLINE and not self._was_offline:

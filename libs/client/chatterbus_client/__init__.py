@@ -10,6 +10,7 @@ Start reading at `client`; `settings` has every number, `errors` what can go wro
 from chatterbus_client.client import Client
 from chatterbus_client.errors import (
     ClientClosed,
+    NotConnected,
     NoToken,
     NotYetSent,
     OutboxBusy,
@@ -32,6 +33,8 @@ from chatterbus_client.outbox_store import MemoryOutbox, OutboxStore
 from chatterbus_client.pending import Pending, Sent, Status
 from chatterbus_client.settings import ClientSettings
 from chatterbus_client.thread import Thread
+from chatterbus_client.thread_calls import UNCHANGED
+from chatterbus_contracts.commands import NewMember
 from chatterbus_contracts.frames.server import (
     DeliveredReceipt,
     MemberAdded,
@@ -46,9 +49,21 @@ from chatterbus_contracts.frames.server import (
     TokenExpiring,
     TypingNotice,
 )
-from chatterbus_contracts.states import MemberState, MessageState, ThreadState
+from chatterbus_contracts.states import (
+    AttachmentState,
+    MemberState,
+    MessageState,
+    Quote,
+    ReactionState,
+    Role,
+    ThreadDetail,
+    ThreadState,
+    ThreadSummary,
+)
 
 __all__ = [
+    "UNCHANGED",
+    "AttachmentState",
     "CaughtUp",
     "Client",
     "ClientClosed",
@@ -67,23 +82,30 @@ __all__ = [
     "MessageDeleted",
     "MessageState",
     "MessageUpdated",
+    "NewMember",
     "NoToken",
+    "NotConnected",
     "NotYetSent",
     "OutboxBusy",
     "OutboxFull",
     "OutboxStore",
     "Pending",
+    "Quote",
+    "ReactionState",
     "ReadReceipt",
     "Reconnect",
     "Refused",
     "Resync",
+    "Role",
     "SendChanged",
     "Sent",
     "State",
     "Status",
     "Thread",
+    "ThreadDetail",
     "ThreadLost",
     "ThreadState",
+    "ThreadSummary",
     "ThreadUpdated",
     "TokenExpiring",
     "TypingNotice",

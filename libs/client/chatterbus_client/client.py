@@ -4,8 +4,11 @@ Promises
 - `send` returns when the message is committed in the store; `post` returns at once. Either way a message is sent until
   it is stored or refused for good, across reconnects, stored once, and per thread in the order posted.
 - A followed thread's view and events have no holes and no repetitions, across reconnects.
+- What arrives in a followed thread is confirmed as delivered by itself, the latest per thread, a few times a second
+  at most (`auto_deliver`).
 - Every call has a deadline. Nothing that people wrote is logged.
-Does not promise to outlive its process: that takes a FileOutbox.
+Does not promise to outlive its process: that takes a FileOutbox. Only messages are kept in the outbox; what is done to
+them is not (message_calls).
 """
 
 import asyncio
@@ -28,28 +31,32 @@ from chatterbus_client.draft import checked_message
 from chatterbus_client.errors import ClientClosed, NotYetSent, Unreachable
 from chatterbus_client.event_stream import EventStream, EventStreams
 from chatterbus_client.events import ClientEvent, ConnectionChanged, SendChanged, State
+from chatterbus_client.files import Files
 from chatterbus_client.following import Following
+from chatterbus_client.http_client import Http
 from chatterbus_client.identity import Identity, TokenCallback
 from chatterbus_client.inbox import Inbox
 from chatterbus_client.link import Link
+from chatterbus_client.message_calls import MessageCalls
 from chatterbus_client.outbox import Outbox
 from chatterbus_client.outbox_store import MemoryOutbox, OutboxStore
 from chatterbus_client.pending import Pending, Sent
 from chatterbus_client.reconnect_policy import ReconnectPolicy
+from chatterbus_client.requests import Requests
 from chatterbus_client.rest import Rest
 from chatterbus_client.settings import ClientSettings
 from chatterbus_client.thread import Thread
-from chatterbus_contracts.commands import NewMember
+from chatterbus_client.thread_calls import ThreadCalls
+from chatterbus_client.timeline import Timeline
 from chatterbus_contracts.frames.client import Typing
 from chatterbus_contracts.frames.server import AuthSuccess
 from chatterbus_contracts.ids import ThreadId
-from chatterbus_contracts.queries import ChangesPage, HistoryPage, ThreadsPage, Unread
-from chatterbus_contracts.states import ThreadState
+from chatterbus_contracts.states import AttachmentState, MessageState
 
 log = logging.getLogger(__name__)
 
 
-class Client:
+class Client(ThreadCalls, MessageCalls):
     """Use it as `async with Client(...) as client`. Give a token, a callback that gets one, or (development mode of
     the server) only a user_id."""
 
@@ -63,6 +70,7 @@ class Client:
         name: str | None = None,
         outbox: OutboxStore | None = None,
         http_fallback: bool = True,
+        auto_deliver: bool = True,
         settings: ClientSettings | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         chance: Callable[[], float] = random.random,
@@ -73,6 +81,7 @@ class Client:
         self._identity = Identity(token, user_id, user_type, name, timeout_s=settings.token_timeout_s)
         self._store: OutboxStore = outbox if outbox is not None else MemoryOutbox()
         self._http_fallback = http_fallback
+        self._auto_deliver = auto_deliver
         self._transport = transport
         self._chance = chance
         self._new_id = new_id
@@ -96,7 +105,10 @@ class Client:
             maximum_s=settings.reconnect_maximum_s,
             stable_after_s=settings.stable_after_s,
         )
-        self._rest = Rest(self._addresses, identity, settings, self._transport)
+        self._http = Http(self._addresses, identity, settings, self._transport)
+        self._rest = Rest(self._http)
+        self._files = Files(self._http, settings)
+        self._requests = Requests(self._addresses.http, settings)
         self._delivery = Delivery(
             Outbox(settings, self._chance),
             self._store,
@@ -105,8 +117,8 @@ class Client:
             self._send_changed,
             http_fallback=self._http_fallback,
         )
-        self._following = Following(self._rest, settings, self._streams.put, self._position_changed)
-        self._inbox = Inbox(self._delivery, self._following, self._cursors, self._streams.put)
+        self._following = Following(self._rest, settings, self._streams.put, self._position_changed, self._arrived)
+        self._inbox = Inbox(self._delivery, self._following, self._requests, self._cursors, self._streams.put)
         self._link = Link(self._addresses, identity, settings, policy, self)
         self._tasks = [asyncio.create_task(self._link.run()), asyncio.create_task(self._delivery.run())]
         for task in self._tasks:
@@ -131,7 +143,8 @@ class Client:
         self._tasks = []
         self._following.close(self._closed)
         self._delivery.close(self._closed)
-        await self._rest.close()
+        self._requests.close(self._closed)
+        await self._http.close()
         if self._link.state is not State.CLOSED:
             self._link.state = State.CLOSED
             self._streams.put(ConnectionChanged(State.CLOSED, self._closed.reason))
@@ -145,6 +158,11 @@ class Client:
     def state(self) -> State:
         """Where the connection is."""
         return self._link.state
+
+    @property
+    def url(self) -> str:
+        """Where the server is; an attachment's `url` goes behind it."""
+        return self._addresses.http
 
     @property
     def user_id(self) -> str | None:
@@ -181,8 +199,8 @@ class Client:
             raise Unreachable(self._addresses.http, self._link.reason or "no answer to subscribe") from None
         return Thread(self, timeline)
 
-    async def leave(self, thread_id: str) -> None:
-        """Stop following a thread (the membership stays)."""
+    async def unfollow(self, thread_id: str) -> None:
+        """Stop following a thread; the membership stays. Its view stands still from here on."""
         await self._following.unfollow(_thread_id(thread_id))
 
     def events(self, thread_id: str | None = None) -> EventStream:
@@ -210,21 +228,24 @@ class Client:
         *,
         client_message_id: str | None = None,
         message_type: str = "text",
-        reply_to_id: str | None = None,
-        attachment_ids: Sequence[str] = (),
+        reply_to: str | MessageState | None = None,
+        attachments: Sequence[str | AttachmentState] = (),
         mentions: Sequence[str] = (),
         metadata: dict[str, Any] | None = None,
     ) -> Pending:
         """Put a message into the outbox and return at once. Raises OutboxFull, and Refused for what no server takes.
-        Give a client_message_id of your own to make a repetition by your own code harmless."""
+        Give a client_message_id of your own to make a repetition by your own code harmless. `reply_to`: a message of
+        the same thread, or its id. `attachments`: up to 10 answers of `upload`, or their ids; with them, content may be
+        empty. `mentions`: up to 50 user ids. `metadata`: up to 8 KiB of JSON of your own. `message_type`: text, file;
+        system takes a scope."""
         self._check_open()
         values = {
             "thread_id": thread_id,
             "content": content,
             "client_message_id": client_message_id or self._new_id(),
             "message_type": message_type,
-            "reply_to_id": reply_to_id,
-            "attachment_ids": list(attachment_ids),
+            "reply_to_id": reply_to.id if isinstance(reply_to, MessageState) else reply_to,
+            "attachment_ids": [file if isinstance(file, str) else file.id for file in attachments],
             "mentions": list(mentions),
             "metadata": metadata,
         }
@@ -249,59 +270,6 @@ class Client:
             with contextlib.suppress(ConnectionLost):
                 await connection.send(Typing(thread_id=_thread_id(thread_id), is_typing=is_typing))
 
-    async def mark_read(self, thread_id: str, seq: int) -> None:
-        """Everything up to `seq` was read. Told soon, and kept until a connection can tell it."""
-        if seq > 0 and self._cursors.read(thread_id, seq):
-            self._teller.mark()
-
-    async def mark_delivered(self, thread_id: str, seq: int) -> None:
-        """Everything up to `seq` has arrived. Kept until a connection can tell it."""
-        if seq > 0 and self._cursors.delivered(thread_id, seq):
-            self._teller.mark()
-
-    # REST
-
-    async def history(
-        self, thread_id: str, *, before_seq: int | None = None, after_seq: int | None = None, limit: int = 50
-    ) -> HistoryPage:
-        """Messages in seq order; of a followed thread they are also loaded into its view."""
-        page = await self._rest.history(thread_id, before_seq=before_seq, after_seq=after_seq, limit=limit)
-        followed = self._following.get(thread_id)
-        if followed is not None:
-            followed.timeline.receive_history(page.items)
-        return page
-
-    async def changes(self, thread_id: str, since_rev: int, *, limit: int = 200) -> ChangesPage:
-        """What changed in a thread since a rev, as current states."""
-        return await self._rest.changes(thread_id, since_rev, limit=limit)
-
-    async def create_thread(
-        self,
-        thread_id: str | None = None,
-        *,
-        title: str | None = None,
-        metadata: dict[str, Any] | None = None,
-        members: Sequence[str | NewMember] = (),
-    ) -> ThreadState:
-        """Create a thread with its members (user ids, or NewMember); the same id again gives the same thread."""
-        return await self._rest.create_thread(thread_id, title=title, metadata=metadata, members=_members(members))
-
-    async def add_members(self, thread_id: str, members: Sequence[str | NewMember]) -> None:
-        """Add members (user ids, or NewMember). For owners."""
-        await self._rest.add_members(thread_id, _members(members))
-
-    async def details(self, thread_id: str) -> ThreadState:
-        """One thread with its members and their cursors."""
-        return await self._rest.details(thread_id)
-
-    async def threads(self, *, cursor: str | None = None, limit: int = 50) -> ThreadsPage:
-        """Our threads, newest activity first."""
-        return await self._rest.threads(cursor=cursor, limit=limit)
-
-    async def unread(self) -> Unread:
-        """What we have not read."""
-        return await self._rest.unread()
-
     # LinkObserver: what the link tells
 
     def opened(self, connection: Connection, success: AuthSuccess) -> None:
@@ -311,12 +279,14 @@ class Client:
         self._following.opened(connection, success.user_id, success.store_epoch)
         self._delivery.opened(connection)
         self._inbox.opened(success.user_id)
+        self._requests.opened(connection)
         self._teller.opened(connection)
 
     def lost(self) -> None:
         """See LinkObserver."""
         self._connection = None
         self._teller.lost()
+        self._requests.lost()
         self._delivery.lost()
         self._following.lost()
 
@@ -332,6 +302,7 @@ class Client:
             self._closed = ClientClosed(change.reason, self._link.close_code)
             self._following.close(self._link.refused or self._closed)
             self._delivery.abandon(self._closed)
+            self._requests.close(self._link.refused or self._closed)
         self._streams.put(change)
         self._changed.set()
         if change.state is State.CLOSED:
@@ -342,6 +313,19 @@ class Client:
             self._link.caught_up()
         else:
             self._link.behind()
+
+    def _arrived(self, timeline: Timeline) -> None:
+        """The newest message of a thread is here, maybe for the first time."""
+        mine = timeline.members.get(self.user_id or "")
+        if not self._auto_deliver or mine is None or mine.delivered_seq >= timeline.last_seq:
+            return
+        if self._cursors.delivered(timeline.thread_id, timeline.last_seq):
+            self._teller.mark_later()
+
+    async def _my_id(self) -> str:
+        if self.user_id is None:
+            await self.wait_online(self._settings.request_timeout_s)
+        return self.user_id or ""
 
     def _send_changed(self, pending: Pending) -> None:
         event: ClientEvent = SendChanged(
@@ -363,9 +347,3 @@ class Client:
 
 def _thread_id(text: str) -> ThreadId:
     return ThreadId(text)  # the frames' models check it
-
-
-def _members(members: Sequence[str | NewMember]) -> list[NewMember]:
-    return [
-        member if isinstance(member, NewMember) else NewMember.model_validate({"user_id": member}) for member in members
-    ]

@@ -1,7 +1,8 @@
 """Tells the server how far this user has read, no more often than it has to.
 
 Promises: a mark goes out at once when none went out lately, else after `receipts_pause_s`, only the newest of each
-thread: reading a thousand messages in a second costs a handful of frames. Nothing is lost by a cut: see cursors.
+thread: reading a thousand messages in a second costs a handful of frames. What was marked by itself waits that long, so
+that a reader's own mark can make it needless. Nothing is lost by a cut: see cursors.
 """
 
 import asyncio
@@ -18,10 +19,16 @@ class CursorTeller:
         self._pause_s = pause_s
         self._marked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
 
     def mark(self) -> None:
         """There is something new in the cursors."""
         self._marked.set()
+
+    def mark_later(self) -> None:
+        """There is something new that nobody waits for."""
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(self._pause_s, self._mark_now)
 
     def opened(self, connection: Connection) -> None:
         """A new connection: all that is not confirmed is told again."""
@@ -34,6 +41,13 @@ class CursorTeller:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    def _mark_now(self) -> None:
+        self._later = None
+        self._marked.set()
 
     async def _run(self, connection: Connection) -> None:
         try:

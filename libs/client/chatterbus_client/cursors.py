@@ -41,6 +41,11 @@ class Cursors:
         if mark is not None and mark.read_seq <= read_seq and mark.delivered_seq <= delivered_seq:
             del self._marks[thread_id]
 
+    def forget(self, thread_id: str) -> None:
+        """The user marked something as unread: an older "read" must not be told after it."""
+        self._marks.pop(thread_id, None)
+        self._untold.discard(thread_id)
+
     def tell_again(self) -> None:
         """A new connection: what was told on the old one may be lost."""
         self._untold = set(self._marks)

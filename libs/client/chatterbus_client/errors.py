@@ -62,6 +62,10 @@ class Unreachable(Exception):
         self.reason = reason
 
 
+class NotConnected(Unreachable):
+    """There was no connection in time, so the request never left: nothing happened."""
+
+
 class NoToken(Exception):
     """The application's token callback raised, or took too long."""
 

@@ -2,13 +2,14 @@
 
 Promises: each thread's timeline gets every frame of its thread in the order of arrival; a gap, a `page`, a `reset` or a
 `resync` is repaired by REST while live events go on; each applied event is emitted once, in rev order per thread.
-CaughtUp is emitted whenever a thread has become true after a subscribe or a repair. A thread that the server refuses
-for good is let go, with ThreadLost. Repairs that fail for now are repeated with backoff while the connection lives.
+When the newest message of a thread is here, `on_arrived` is told. CaughtUp is emitted whenever a thread has become true
+after a subscribe or a repair. A thread that the server refuses for good is let go, with ThreadLost. Repairs that fail
+for now are repeated with backoff while the connection lives.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final
 
@@ -36,6 +37,7 @@ class Followed:
         self.subscribed = False
         self.caught_up = False
         self.was_reset = False
+        self.is_being_left = False
         self.waiters = 0
         self.answer: asyncio.Future[None] | None = None
         self.repair: asyncio.Task[None] | None = None
@@ -52,11 +54,13 @@ class Following:
         settings: ClientSettings,
         emit: Callable[[ClientEvent], None],
         on_position: Callable[[bool], None],
+        on_arrived: Callable[[Timeline], None],
     ) -> None:
         self._rest = rest
         self._settings = settings
         self._emit = emit
         self._on_position = on_position
+        self._on_arrived = on_arrived
         self._threads: dict[str, Followed] = {}
         self._connection: Connection | None = None
         self._user_id: str | None = None
@@ -85,6 +89,7 @@ class Following:
                 missing = followed.history - len(followed.timeline.messages)
                 if missing > 0 and followed.timeline.oldest_seq > 1:
                     await self._load_history(followed)
+                self._note_arrival(followed)
         finally:
             followed.waiters -= 1
             if not followed.ready.done() and followed.waiters == 0:
@@ -100,6 +105,19 @@ class Following:
         if self._connection is not None:
             with contextlib.suppress(ConnectionLost):
                 await self._connection.send(Unsubscribe(thread_id=thread_id))
+
+    @contextlib.contextmanager
+    def leaving(self, thread_id: str) -> Iterator[None]:
+        """The user is leaving of their own will: no ThreadLost when it is told meanwhile."""
+        followed = self._threads.get(thread_id)
+        if followed is None:
+            yield
+            return
+        followed.is_being_left = True
+        try:
+            yield
+        finally:
+            followed.is_being_left = False
 
     def opened(self, connection: Connection, user_id: str, epoch: str | None) -> None:
         """A new connection: subscribe to everything again, each from its rev."""
@@ -162,6 +180,7 @@ class Following:
                 self._lose(followed, Refused.by_code(ErrorCode.NOT_A_MEMBER, "you were removed from this thread"))
                 return
         followed.moved.set()
+        self._note_arrival(followed)
         self._settle(followed)
 
     def resync(self, frame: Resync) -> None:
@@ -181,9 +200,15 @@ class Following:
         if settled:
             self._emit(CaughtUp(timeline.thread_id, timeline.rev, followed.was_reset))
             followed.was_reset = False
+            self._note_arrival(followed)
         else:
             self._repair(followed)
         self._tell_position()
+
+    def _note_arrival(self, followed: Followed) -> None:
+        timeline = followed.timeline
+        if timeline.message(timeline.last_seq) is not None:
+            self._on_arrived(timeline)
 
     def _tell_position(self) -> None:
         if self._connection is not None:
@@ -226,6 +251,8 @@ class Following:
         elif timeline.needs == "history":
             limit = min(max(followed.history, HISTORY_AFTER_RESET), HISTORY_PAGE_MAX)
             timeline.replace((await self._rest.history(timeline.thread_id, limit=limit)).items)
+            if timeline.details is not None:
+                timeline.receive_details(await self._rest.details(timeline.thread_id))
         elif timeline.needs == "changes":
             await self._fetch_changes(timeline)
 
@@ -270,7 +297,8 @@ class Following:
         was_ready = followed.ready.done()
         self._forget(followed)
         if was_ready:
-            self._emit(ThreadLost(followed.timeline.thread_id, refused))
+            if not followed.is_being_left:
+                self._emit(ThreadLost(followed.timeline.thread_id, refused))
         else:
             followed.ready.set_exception(refused)
             followed.ready.exception()

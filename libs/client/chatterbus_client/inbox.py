@@ -11,6 +11,7 @@ from chatterbus_client.cursors import Cursors
 from chatterbus_client.delivery import Delivery
 from chatterbus_client.events import ClientEvent
 from chatterbus_client.following import Following
+from chatterbus_client.requests import Requests
 from chatterbus_client.timeline import ThreadEvent
 from chatterbus_contracts.frames import server
 from chatterbus_contracts.frames.server import ServerFrame
@@ -23,11 +24,13 @@ class Inbox:
         self,
         delivery: Delivery,
         following: Following,
+        requests: Requests,
         cursors: Cursors,
         emit: Callable[[ClientEvent], None],
     ) -> None:
         self._delivery = delivery
         self._following = following
+        self._requests = requests
         self._cursors = cursors
         self._emit = emit
         self._user_id: str | None = None
@@ -59,12 +62,16 @@ class Inbox:
         self._emit(frame)
         self._following.resync(frame)
 
-    def _on_ack(self, frame: server.MessageAck) -> None:
+    def _on_message_ack(self, frame: server.MessageAck) -> None:
         self._delivery.acked(frame)
+
+    def _on_ack(self, frame: server.Ack) -> None:
+        self._requests.acked(frame)
 
     def _on_error(self, frame: server.Error) -> None:
         self._delivery.refused(frame)
         self._following.refused(frame)
+        self._requests.refused(frame)
 
     def _on_notice(self, frame: server.TypingNotice | server.TokenExpiring | server.Reconnect) -> None:
         self._emit(frame)
@@ -85,8 +92,8 @@ HANDLERS: Final[dict[type[ServerFrame], Callable[[Inbox, Any], None]]] = {
     server.MemberRemoved: Inbox._on_event,
     server.DeliveredReceipt: Inbox._on_receipt,
     server.ReadReceipt: Inbox._on_receipt,
-    server.MessageAck: Inbox._on_ack,
-    server.Ack: Inbox._on_nothing,
+    server.MessageAck: Inbox._on_message_ack,
+    server.Ack: Inbox._on_ack,
     server.TypingNotice: Inbox._on_notice,
     server.Resync: Inbox._on_resync,
     server.TokenExpiring: Inbox._on_notice,

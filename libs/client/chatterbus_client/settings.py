@@ -15,7 +15,8 @@ class ClientSettings:
     auth_timeout_s: float = 10.0  # the gateway closes sockets that stay silent; so do we
     write_timeout_s: float = 10.0  # a peer that does not read for so long is as good as gone
     close_timeout_s: float = 2.0  # the goodbye is a courtesy
-    request_timeout_s: float = 10.0  # one REST call, or one subscribe
+    request_timeout_s: float = 10.0  # one REST call, one subscribe, one edit: waiting for a connection included
+    transfer_timeout_s: float = 30.0  # one step of an upload or a download; a file as a whole has no deadline
     token_timeout_s: float = 10.0  # the application's token callback
     renew_pause_s: float = 5.0  # between two renewals: tokens that live too short must not become a loop
     send_timeout_s: float = 60.0  # how long `send` waits for `sent`; the message stays in the outbox beyond it
@@ -38,7 +39,12 @@ class ClientSettings:
     retries: int | None = None  # how many such refusals a message survives; None: any number
 
     # Receipts
-    receipts_pause_s: float = 0.2  # between two tellings; a reader scrolls faster than anyone needs to know
+    receipts_pause_s: float = 0.2  # between two tellings; a reader scrolls faster than anyone needs to know. Also how
+    # long an automatic "delivered" waits for the "read" that makes it needless
+
+    # Files
+    chunk_bytes: int = 65_536  # pieces in which a file is read, sent and written
+    download_retries: int = 5  # how often a broken download goes on from where it broke
 
     # HTTP fallback
     fallback_after_s: float = 3.0  # shorter cuts heal by themselves

@@ -1,12 +1,16 @@
 """A followed thread as its reader sees it: the current view, and the client's verbs without its id."""
 
+from collections.abc import AsyncIterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chatterbus_client.event_stream import EventStream
+from chatterbus_client.files import Progress
 from chatterbus_client.pending import Pending, Sent
 from chatterbus_client.timeline import Timeline
+from chatterbus_contracts.ids import ThreadId, message_id
 from chatterbus_contracts.queries import HistoryPage
-from chatterbus_contracts.states import MemberState, MessageState
+from chatterbus_contracts.states import AttachmentState, MemberState, MessageState, ThreadDetail
 
 if TYPE_CHECKING:
     from chatterbus_client.client import Client
@@ -50,6 +54,16 @@ class Thread:
         return dict(self._timeline.members)
 
     @property
+    def title(self) -> str | None:
+        """The title, as far as it was told: by `thread_updated` since it is followed, or by `details()`."""
+        return self._timeline.details.title if self._timeline.details is not None else None
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """The product's own JSON, as far as it was told, like the title."""
+        return self._timeline.details.metadata if self._timeline.details is not None else None
+
+    @property
     def caught_up(self) -> bool:
         """Whether nothing is known to be missing."""
         return self._timeline.needs == "nothing"
@@ -74,9 +88,55 @@ class Thread:
         """See Client.typing."""
         await self._client.typing(self.id, is_typing)
 
+    # What can be done with a message, by its seq. What is returned and raised: see message_calls.
+
+    def message_id(self, seq: int) -> str:
+        """The id of a message, whether it is loaded or not."""
+        return message_id(ThreadId(self.id), seq)
+
+    async def edit(self, seq: int, content: str) -> int | None:
+        """See Client.edit."""
+        return await self._client.edit(self.message_id(seq), content)
+
+    async def delete(self, seq: int) -> int | None:
+        """See Client.delete."""
+        return await self._client.delete(self.message_id(seq))
+
+    async def react(self, seq: int, emoji: str) -> int | None:
+        """See Client.react."""
+        return await self._client.react(self.message_id(seq), emoji)
+
+    async def unreact(self, seq: int, emoji: str) -> int | None:
+        """See Client.unreact."""
+        return await self._client.unreact(self.message_id(seq), emoji)
+
+    async def upload(
+        self, source: Path | str | AsyncIterable[bytes], *, name: str | None = None, progress: Progress | None = None
+    ) -> AttachmentState:
+        """See Client.upload."""
+        return await self._client.upload(source, thread_id=self.id, name=name, progress=progress)
+
+    # Marks, and the thread itself
+
     async def mark_read(self, seq: int | None = None) -> None:
         """Everything up to `seq` (default: the last message) was read."""
         await self._client.mark_read(self.id, self.last_seq if seq is None else seq)
+
+    async def mark_delivered(self, seq: int | None = None) -> None:
+        """Everything up to `seq` (default: the last message) has arrived."""
+        await self._client.mark_delivered(self.id, self.last_seq if seq is None else seq)
+
+    async def mark_unread(self, seq: int) -> None:
+        """See Client.mark_unread."""
+        await self._client.mark_unread(self.id, seq)
+
+    async def details(self) -> ThreadDetail:
+        """See Client.details."""
+        return await self._client.details(self.id)
+
+    async def leave(self) -> None:
+        """See Client.leave."""
+        await self._client.leave(self.id)
 
     async def history(self, *, before_seq: int | None = None, limit: int = 50) -> HistoryPage:
         """Load older messages into the view: those before `oldest_seq`, unless told otherwise."""

@@ -7,6 +7,7 @@ Promises
 - The view never goes blank: it stays readable during a catch-up, and during a reset until the new history is there.
 - `messages` has no holes: it runs from `oldest_seq` to `last_seq`. States of older messages are kept beside it, so a
   history page that was read before an edit cannot bring the old text back.
+- A reply's quote is true whenever it is looked at: it is made of the quoted message's state here, if that is known.
 - Bounded: the newest `messages_max` messages are kept; more than `held_max` held events are let go and fetched.
 Does not promise to notice that the newest event was lost while nothing follows; the server says `resync` then.
 """
@@ -14,6 +15,7 @@ Does not promise to notice that the newest event was lost while nothing follows;
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
+from chatterbus_client.quotes import Quotes
 from chatterbus_contracts.frames.server import (
     DeliveredReceipt,
     MemberAdded,
@@ -55,12 +57,13 @@ class Timeline:
         self._messages_max = messages_max
         self._held_max = held_max
         self._messages: dict[int, MessageState] = {}
+        self._quotes = Quotes(messages_max)
         self._stale: dict[int, MessageState] = {}  # what was shown before a reset, until the history is there
         self._held: dict[int, ThreadEvent] = {}
         self._target = 0  # the highest rev known to exist
         self._replay_through: int | None = None
-        self._latest_rev = 0  # the rev of the last applied event, and the kinds applied of it: a message and its
-        self._latest_kinds: set[str] = set()  # sender's receipt share one rev, and changes may tell both
+        self._latest_rev = 0  # the rev of the last applied event, and the facets applied of it: a message and its
+        self._latest_facets: set[str] = set()  # sender's receipt share one rev, and changes may tell both
         self._more_of_rev = False  # a replay ended with `rev`; another event of that rev may have been under way
         self._suspect = False  # the server said that something may be missing
         self._reset = False
@@ -72,11 +75,12 @@ class Timeline:
         """The messages from `oldest_seq` on, in seq order. During a reset, what was there before as well."""
         shown = {seq: state for seq, state in self._stale.items() if seq <= self.last_seq}
         shown.update((seq, state) for seq, state in self._messages.items() if seq >= self.oldest_seq)
-        return [shown[seq] for seq in sorted(shown)]
+        return [self._with_quote(shown[seq]) for seq in sorted(shown)]
 
     def message(self, seq: int) -> MessageState | None:
         """A message by its seq, None if it is not held."""
-        return self._messages.get(seq)
+        state = self._messages.get(seq)
+        return None if state is None else self._with_quote(state)
 
     # What is missing
 
@@ -175,6 +179,11 @@ class Timeline:
             self.oldest_seq = items[0].seq
         self._trim()
 
+    def receive_details(self, details: ThreadState) -> None:
+        """Title and metadata as they were read; live events tell what comes after."""
+        if self.details is None or details.rev >= self.details.rev:
+            self.details = details
+
     def replace(self, items: list[MessageState]) -> None:
         """The newest page of history after a reset: the view before it is let go."""
         self._reset = False
@@ -212,21 +221,26 @@ class Timeline:
 
     def _is_new(self, event: ThreadEvent) -> bool:
         if event.rev == self._latest_rev:
-            return event.type not in self._latest_kinds
+            return _FACETS.get(event.type, event.type) not in self._latest_facets
         return event.rev > max(self.rev, self._latest_rev)
 
     def _apply(self, event: ThreadEvent) -> None:
         if event.rev != self._latest_rev:
-            self._latest_rev, self._latest_kinds = event.rev, set()
-        self._latest_kinds.add(event.type)
+            self._latest_rev, self._latest_facets = event.rev, set()
+        self._latest_facets.add(_FACETS.get(event.type, event.type))
         _APPLY[type(event)](self, event)
         self._trim()
 
     def _put_message(self, state: MessageState) -> None:
+        state = self._quotes.taken_from(state)
         known = self._messages.get(state.seq)
         if known is None or state.rev >= known.rev:
             self._messages[state.seq] = state
+            self._quotes.changed(state)
         self.last_seq = max(self.last_seq, state.seq)
+
+    def _with_quote(self, state: MessageState) -> MessageState:
+        return self._quotes.given_to(state, self._messages)
 
     def _apply_message(self, event: MessageCreated | MessageUpdated | MessageDeleted) -> None:
         self._put_message(event.data)
@@ -234,8 +248,7 @@ class Timeline:
         self._move_cursors(event.data.sender_id, read_seq=event.data.seq, delivered_seq=event.data.seq)
 
     def _apply_thread(self, event: ThreadUpdated) -> None:
-        self.details = event.data
-        self.last_seq = max(self.last_seq, event.data.last_seq)
+        self.receive_details(event.data)
         for member in event.data.members:
             self._put_member(member)
 
@@ -279,11 +292,17 @@ class Timeline:
     def _start_anew(self) -> None:
         self._stale = {seq: state for seq, state in self._messages.items() if seq >= self.oldest_seq} or self._stale
         self._messages = {}
+        self._quotes.clear()
         self._held = {}
         self._replay_through = None
-        self._latest_rev, self._latest_kinds = 0, set()
+        if self.details is not None:
+            self.details = self.details.model_copy(update={"rev": 0})  # whatever the store says now is newer
+        self._latest_rev, self._latest_facets = 0, set()
         self._reset = True
 
+
+# One change may be told by two names: an edit of a message that the reader has not seen yet is a new message to them.
+_FACETS: Final = {"message_updated": "message", "message_deleted": "message", "member_removed": "member_added"}
 
 _APPLY: Final[dict[type, Callable[[Timeline, Any], None]]] = {
     MessageCreated: Timeline._apply_message,
