@@ -86,6 +86,7 @@ def test_a_message_has_every_field_a_minimal_client_reads_null_where_empty() -> 
         attachments=[],
         mentions=[],
         metadata=None,
+        reactions=[],
     )
     received = json.loads(encode(MessageCreated(thread_id="t", rev=1, data=state)))
     assert received["type"] == "message"

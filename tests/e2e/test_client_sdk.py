@@ -108,7 +108,7 @@ async def test_a_token_says_who_speaks_and_rest_knows_it_too(stack: Deployment, 
         thread = await dan.thread(thread_id)
         await thread.mark_read()
         await until(lambda: _unread(dan, thread_id, 0), 10, "and then none")
-        [summary] = [item for item in (await dan.threads()).items if item.id == thread_id]
+        [summary] = [item async for item in dan.threads() if item.id == thread_id]
         assert (summary.title, summary.last_seq) == ("Kitchen", 1)
         page = await dan.changes(thread_id, 0)
         assert page.complete

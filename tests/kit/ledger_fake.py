@@ -16,11 +16,22 @@ from typing import Any
 import psycopg
 
 from chatterbus_contracts.ids import ClientMessageId, ThreadId, UserId
+from chatterbus_contracts.states import Role
 from chatterbus_persister.epochs import Position
-from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
-from chatterbus_persister.ledger.working_set import Keys, MemberKey, WorkingSet
+from chatterbus_persister.ledger.rows import (
+    DELIVERED,
+    READ,
+    AttachmentRow,
+    CursorStep,
+    MemberRow,
+    MessageRow,
+    RevisionRow,
+    ThreadRow,
+)
+from chatterbus_persister.ledger.working_set import AttachmentKey, Keys, MemberKey, MessageKey, WorkingSet
 from chatterbus_persister.ledger_session import DeadLetter, LostPartitionError, Offsets
 from chatterbus_persister.reads import access, changes, messages
+from chatterbus_persister.statements import LOAD_MESSAGES
 
 PARTITIONS = 4
 
@@ -31,7 +42,10 @@ class Tables:
 
     threads: dict[ThreadId, ThreadRow] = field(default_factory=dict)
     members: dict[MemberKey, MemberRow] = field(default_factory=dict)
-    messages: dict[tuple[ThreadId, int], MessageRow] = field(default_factory=dict)
+    messages: dict[MessageKey, MessageRow] = field(default_factory=dict)
+    revisions: dict[tuple[ThreadId, int, int], RevisionRow] = field(default_factory=dict)
+    steps: dict[tuple[ThreadId, UserId, int, int], CursorStep] = field(default_factory=dict)
+    attachments: dict[AttachmentKey, AttachmentRow] = field(default_factory=dict)
     dead_letters: dict[tuple[int, int, int, int], DeadLetter] = field(default_factory=dict)
     positions: dict[int, Position] = field(default_factory=dict)
 
@@ -58,6 +72,9 @@ class FakeStore:
             {key: replace(row) for key, row in tables.threads.items()},
             {key: replace(row) for key, row in tables.members.items()},
             {key: replace(row) for key, row in sorted(tables.messages.items())},
+            dict(sorted(tables.revisions.items())),
+            dict(sorted(tables.steps.items())),
+            {key: replace(row) for key, row in sorted(tables.attachments.items())},
             dict(tables.dead_letters),
             dict(tables.positions),
         )
@@ -66,9 +83,6 @@ class FakeStore:
     async def reading(self) -> AsyncIterator[Any]:
         """A connection for `reads`."""
         yield FakeConnection(self.tables)
-
-    async def remove_member(self, thread_id: str, user_id: str, at: datetime) -> None:
-        self.tables.members[(ThreadId(thread_id), UserId(user_id))].removed_at = at
 
     async def close(self) -> None:
         return
@@ -106,7 +120,14 @@ class FakeSession:
         rows = WorkingSet()
         rows.threads = {key: replace(tables.threads[key]) for key in keys.threads if key in tables.threads}
         rows.members = {key: replace(tables.members[key]) for key in keys.members if key in tables.members}
+        for key, member in tables.members.items():
+            if key[0] in keys.owners and member.role is Role.OWNER and member.removed_at is None:
+                rows.members.setdefault(key, replace(member))
         rows.sends = {key: replace(row) for key in keys.sends if (row := tables.send(key)) is not None}
+        rows.messages = {key: replace(tables.messages[key]) for key in keys.messages if key in tables.messages}
+        rows.attachments = {
+            key: replace(tables.attachments[key]) for key in keys.attachments if key in tables.attachments
+        }
         return rows
 
     async def commit(
@@ -119,12 +140,7 @@ class FakeSession:
         self._check(rows)
         if not keep:
             return
-        for thread in (*rows.new_threads.values(), *rows.changed_threads.values()):
-            tables.threads[thread.thread_id] = _stored(thread)
-        for member in (*rows.new_members.values(), *rows.changed_members.values()):
-            tables.members[(member.thread_id, member.user_id)] = replace(member)
-        for message in rows.new_messages:
-            tables.messages[(message.thread_id, message.seq)] = _stored(message)
+        self._write(rows, at)
         for letter in dead:
             key = (letter.partition, letter.epoch, letter.stream_seq, letter.position)
             tables.dead_letters.setdefault(key, letter)
@@ -133,12 +149,48 @@ class FakeSession:
             announced = max(stored.announced, offsets.announced.get(partition, 0))
             tables.positions[partition] = replace(stored, applied=applied, announced=announced)
 
+    def _write(self, rows: WorkingSet, at: datetime) -> None:
+        """Exactly what is marked, and of it exactly what the statements write."""
+        tables = self._store.tables
+        tables.threads.update({key: _stored(row) for key, row in rows.new_threads.items()})
+        for key, row in rows.changed_threads.items():
+            moved = {name: getattr(row, name) for name in ("last_seq", "last_rev", "last_message_at")}
+            tables.threads[key] = replace(tables.threads[key], **moved)
+        for key, row in rows.described_threads.items():
+            described = {name: getattr(row, name) for name in ("title", "metadata", "rev", "member_count")}
+            tables.threads[key] = _stored(replace(tables.threads[key], **described))
+        tables.members.update({key: replace(row) for key, row in rows.new_members.items()})
+        tables.members.update({key: replace(row) for key, row in rows.changed_members.items()})
+        for message in rows.new_messages:
+            tables.messages[(message.thread_id, message.seq)] = _stored(
+                replace(message, attachments=None, reactions=None)
+            )
+        tables.messages.update({key: _stored(row) for key, row in rows.changed_messages.items()})
+        for revision in rows.new_revisions:
+            tables.revisions[(revision.thread_id, revision.seq, revision.revision)] = revision
+        for step in rows.new_steps.values():
+            tables.steps.setdefault((step.thread_id, step.user_id, step.kind, step.seq), step)
+        tables.attachments.update({key: replace(row) for key, row in rows.new_attachments.items()})
+        for place, file in rows.changed_attachments.items():
+            tables.attachments[place] = replace(tables.attachments[place], seq=file.seq)
+        tables.revisions = {key: row for key, row in tables.revisions.items() if key[:2] not in rows.emptied}
+        for file in tables.attachments.values():
+            if (file.thread_id, file.seq) in rows.emptied and file.removed_at is None:
+                file.removed_at = at
+
     def _check(self, rows: WorkingSet) -> None:
         tables = self._store.tables
-        if any("\x00" in row.content for row in rows.new_messages):
+        texts = [row.content for row in (*rows.new_messages, *rows.changed_messages.values())]
+        texts += [row.content for row in rows.new_revisions]
+        texts += [row.title or "" for row in rows.described_threads.values()]
+        texts += [row.name for row in rows.new_attachments.values()]
+        if any("\x00" in text for text in texts):
             raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-        taken = any(key in tables.threads for key in rows.new_threads) or any(
-            key in tables.members for key in rows.new_members
+        taken = (
+            any(key in tables.threads for key in rows.new_threads)
+            or any(key in tables.members for key in rows.new_members)
+            or any(key in tables.attachments for key in rows.new_attachments)
+            or any((row.thread_id, row.seq, row.revision) in tables.revisions for row in rows.new_revisions)
         )
         doubled = any(
             (row.thread_id, row.seq) in tables.messages
@@ -151,7 +203,8 @@ class FakeSession:
 
 def _stored(row: Any) -> Any:
     """A copy, its JSON gone through text as in a column."""
-    return replace(row, metadata=None if row.metadata is None else json.loads(json.dumps(row.metadata)))
+    columns = [name for name in ("metadata", "reactions", "attachments") if hasattr(row, name)]
+    return replace(row, **{name: json.loads(json.dumps(getattr(row, name))) for name in columns})
 
 
 class FakeCursor:
@@ -176,6 +229,10 @@ class FakeConnection:
             changes.SINCE: self._since,
             messages.BEFORE: self._before,
             messages.AFTER: self._after,
+            messages.ONE: self._one,
+            messages.REVISIONS: self._revisions,
+            messages.MESSAGE_RECEIPTS: self._receipts,
+            LOAD_MESSAGES: self._targets,
         }
 
     async def execute(self, statement: str, parameters: dict[str, Any]) -> FakeCursor:
@@ -201,6 +258,34 @@ class FakeConnection:
 
     def _after(self, thread_id: ThreadId, seq: int, limit: int) -> list[tuple[Any, ...]]:
         return [_columns(row) for row in self._of(thread_id) if row.seq > seq][:limit]
+
+    def _one(self, thread_id: ThreadId, seq: int) -> list[tuple[Any, ...]]:
+        row = self._tables.messages.get((thread_id, seq))
+        return [] if row is None else [_columns(row)]
+
+    def _targets(self, threads: str, seqs: str) -> list[tuple[Any, ...]]:
+        # Ids hold no commas and no braces, so the array literals come apart easily.
+        places = zip(threads[1:-1].replace('"', "").split(","), seqs[1:-1].split(","), strict=True)
+        found = [self._tables.messages.get((ThreadId(thread), int(seq))) for thread, seq in places]
+        return [_columns(row) for row in found if row is not None]
+
+    def _revisions(self, thread_id: ThreadId, seq: int, limit: int) -> list[tuple[Any, ...]]:
+        kept = [row for key, row in sorted(self._tables.revisions.items()) if key[:2] == (thread_id, seq)]
+        return [(row.content, row.edited_by, row.replaced_at) for row in reversed(kept)][:limit]
+
+    def _receipts(self, thread_id: ThreadId, seq: int, sender_id: UserId) -> list[tuple[Any, ...]]:
+        found = []
+        for row in sorted(self._tables.members.values(), key=lambda row: row.user_id):
+            if row.thread_id == thread_id and row.removed_at is None and row.user_id != sender_id:
+                delivered, read = (self._reached(row, kind, seq) for kind in (DELIVERED, READ))
+                found.append((row.user_id, min(filter(None, (delivered, read)), default=None), read))
+        return found
+
+    def _reached(self, member: MemberRow, kind: int, seq: int) -> datetime | None:
+        """When the member's cursor first stood at `seq` or beyond."""
+        own = (member.thread_id, member.user_id, kind)
+        steps = [step for key, step in self._tables.steps.items() if key[:3] == own and step.seq >= seq]
+        return min(steps, key=lambda step: step.seq).at if steps else None
 
 
 def _columns(row: Any) -> tuple[Any, ...]:

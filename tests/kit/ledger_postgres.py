@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final
 
 import psycopg
 
 from chatterbus_persister.columns import member_row, message_row
 from chatterbus_persister.epochs import Position
-from chatterbus_persister.ledger.rows import ThreadRow
+from chatterbus_persister.ledger.rows import AttachmentRow, CursorStep, RevisionRow, ThreadRow
 from chatterbus_persister.ledger_session import DeadLetter, LedgerSession
 from chatterbus_persister.reads.access import MEMBER_COLUMNS, THREAD_COLUMNS
 from chatterbus_persister.statements import MESSAGE_COLUMNS
@@ -20,7 +19,9 @@ from tests.kit.ledger_fake import Tables
 
 TIMEOUT_S: Final = 10.0
 EMPTY: Final = """
-TRUNCATE threads, members, messages, dead_letters;
+TRUNCATE threads, members, messages, message_revisions, cursor_history, attachments, dead_letters,
+         message_search;
+UPDATE search_index SET language = 'simple', followed = NULL, rebuild_thread = NULL, rebuild_seq = NULL;
 UPDATE partitions SET epoch = 0, stream_created = NULL, applied = 0, announced = 0
 """
 
@@ -52,6 +53,14 @@ class PostgresStore:
         threads = [ThreadRow(*row) for row in await self._rows(f"SELECT {THREAD_COLUMNS} FROM threads t")]
         members = [member_row(row) for row in await self._rows(f"SELECT {MEMBER_COLUMNS} FROM members m")]
         messages = await self._rows(f"SELECT {MESSAGE_COLUMNS} FROM messages m ORDER BY thread_id, seq")
+        revisions = await self._rows(
+            "SELECT thread_id, seq, revision, content, edited_by, replaced_at FROM message_revisions ORDER BY 1, 2, 3"
+        )
+        steps = await self._rows("SELECT thread_id, user_id, kind, seq, at FROM cursor_history ORDER BY 1, 2, 3, 4")
+        files = await self._rows(
+            "SELECT thread_id, attachment_id, owner_id, name, content_type, size_bytes, width, height, thumbnail, "
+            "created_at, seq, removed_at FROM attachments ORDER BY 1, 2"
+        )
         letters = await self._rows(
             "SELECT partition, epoch, stream_seq, position, reason, payload FROM dead_letters ORDER BY 1, 2, 3, 4"
         )
@@ -60,6 +69,9 @@ class PostgresStore:
             {row.thread_id: row for row in threads},
             {(row.thread_id, row.user_id): row for row in members},
             {(row.thread_id, row.seq): row for row in map(message_row, messages)},
+            {row[:3]: RevisionRow(*row) for row in revisions},
+            {row[:4]: CursorStep(*row) for row in steps},
+            {row[:2]: AttachmentRow(*row) for row in files},
             {row[:4]: DeadLetter(*row) for row in letters},
             {row[0]: Position(*row[1:]) for row in positions},
         )
@@ -72,12 +84,6 @@ class PostgresStore:
             await prepare_connection(self._reading)
         async with self._reading.transaction():
             yield self._reading
-
-    async def remove_member(self, thread_id: str, user_id: str, at: datetime) -> None:
-        connection = await self._connection()
-        await connection.execute(
-            "UPDATE members SET removed_at = %s WHERE thread_id = %s AND user_id = %s", (at, thread_id, user_id)
-        )
 
     async def empty(self) -> None:
         await (await self._connection()).execute(EMPTY.encode())

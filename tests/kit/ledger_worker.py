@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,10 +19,12 @@ from chatterbus_contracts.subjects import partition_of
 from chatterbus_persister.batch import Announcement, Batch, Item, Place, announcement_of
 from chatterbus_persister.epochs import Position
 from chatterbus_persister.lane import Lane
+from chatterbus_persister.ledger.policy import LedgerPolicy
 from chatterbus_persister.settings import PersisterSettings
 from chatterbus_runtime.health import Health
 from tests.kit.ledger_fake import PARTITIONS
 
+DEFAULT_POLICY = LedgerPolicy()
 START = datetime(2026, 1, 31, 12, 0, 0, 500_000, tzinfo=UTC)
 
 
@@ -35,6 +37,9 @@ class Clock:
 
     def __init__(self) -> None:
         self._at = START
+
+    def pass_by(self, time: timedelta) -> None:
+        self._at += time
 
     def __call__(self) -> datetime:
         self._at += timedelta(seconds=1)
@@ -90,7 +95,9 @@ def said_by(announcement: Announcement) -> Said:
 class Worker:
     """One persister: its session, and what it believes of its partitions."""
 
-    def __init__(self, session: Any, queue: Queue, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, session: Any, queue: Queue, clock: Callable[[], datetime], policy: LedgerPolicy = DEFAULT_POLICY
+    ) -> None:
         self.session = session
         self.queue = queue
         self.held: dict[int, Position] = {}
@@ -98,7 +105,11 @@ class Worker:
         self.read_through: dict[int, int] = {}
         self.announced: dict[int, tuple[int, int]] = {}
         self.crash_at: str | None = None
-        settings = PersisterSettings(persister_dsn="played")
+        settings = PersisterSettings(
+            persister_dsn="played",
+            persister_owners_may_edit=policy.owners_may_edit,
+            persister_receipts_broadcast_max_members=policy.receipts_broadcast_max_members,
+        )
         self._lane = Lane(settings, self, self, Health(), self._reach, asyncio.Event(), clock)  # type: ignore[arg-type]
 
     # As the lane's holdings.
@@ -160,10 +171,11 @@ class Ledger:
         self.store = store
         self.queue = Queue()
         self.clock = Clock()
+        self.policy = DEFAULT_POLICY
         self.worker: Worker | None = None
 
     async def new_worker(self) -> Worker:
-        worker = Worker(await self.store.session(), self.queue, self.clock)
+        worker = Worker(await self.store.session(), self.queue, self.clock, self.policy)
         await worker.begin()
         return worker
 
@@ -211,11 +223,6 @@ class Ledger:
             await self.worker.session.close()
             self.worker = None
 
-    async def remove_member(self, thread_id: str, user_id: str) -> None:
-        """As a later version will: there is no command for it yet."""
-        await self.store.remove_member(thread_id, user_id, START)
-        await self.restart()
-
     async def crash(self, point: str | None = None) -> Said:
         """Work until the point (after the commit when None), then lose the process before anything is announced."""
         worker = await self._working()
@@ -228,6 +235,11 @@ class Ledger:
         await worker.session.close()
         self.worker = None
         return said
+
+    async def ask(self, read: Callable[[Any, Any], Awaitable[dict[str, Any]]], question: Any) -> dict[str, Any]:
+        """What the store service would answer."""
+        async with self.store.reading() as connection:
+            return await read(connection, question)
 
 
 def events_of(said: Said, thread_id: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from chatterbus_contracts.ids import ID_PATTERN, MESSAGE_ID_PATTERN
+from chatterbus_contracts.ids import ATTACHMENT_ID_PATTERN, ID_PATTERN, MESSAGE_ID_PATTERN
 from chatterbus_contracts.text import NO_NUL
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-:@+=|"
@@ -29,6 +29,11 @@ def ids(max_size: int = 128) -> SearchStrategy[str]:
 def message_ids() -> SearchStrategy[str]:
     """Any message id: a thread's id and a seq."""
     return st.builds("{}~{}".format, ids(), st.integers(1, 10**15 - 1))
+
+
+def attachment_ids() -> SearchStrategy[str]:
+    """Any attachment id: a thread's id and 32 hex digits."""
+    return st.builds("{}~f{}".format, ids(), st.text("0123456789abcdef", min_size=32, max_size=32))
 
 
 def text(min_size: int = 0, max_size: int = 40) -> SearchStrategy[str]:
@@ -100,6 +105,8 @@ def _string(_: Any, constraints: tuple[Any, ...]) -> SearchStrategy[str]:
         return ids()
     if pattern == MESSAGE_ID_PATTERN:
         return message_ids()
+    if pattern == ATTACHMENT_ID_PATTERN:
+        return attachment_ids()
     if pattern not in (None, NO_NUL):
         raise TypeError(f"no strategy for the pattern {pattern}")
     return text(_bound(constraints, "min_length", 0), min(_bound(constraints, "max_length", 40), 200))

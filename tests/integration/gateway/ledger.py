@@ -1,7 +1,8 @@
 """A persister and store in a few lines: threads in memory, the contracts over a real NATS.
 
 It applies commands as they come on the queue's subjects (the streams are there too, so that publishes are acked),
-answers, announces, and answers `sync` and `info`; its attributes let a test stop what it wants to see fail.
+answers, announces, and answers `sync`, `membership` and `info`; its attributes let a test stop what it wants to see
+fail.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Ledger:
         self.threads: dict[str, Thread] = {}
         self.commands: list[Command] = []
         self.syncs = 0
+        self.membership_asks: list[str] = []
+        self.membership_failures = 0  # how many of the next ones say that the store is away
         self.announce = True
         self.answer = True
         self.page_size = 500
@@ -65,6 +68,7 @@ class Ledger:
             )
         ledger.parcels = link.listen("chat.cmd.*.*", ledger.parcel_came)
         link.listen(store_subject("sync"), ledger.sync_asked)
+        link.listen(store_subject("membership"), ledger.membership_asked)
         link.listen(store_subject("info"), ledger.info_asked)
         await link.flush(5)
         return ledger
@@ -186,6 +190,22 @@ class Ledger:
 
     def info_asked(self, message: Message) -> None:
         self.link.publish(message.reply, json.dumps({"epoch": self.epoch, "partitions": PARTITIONS}).encode())
+
+    def membership_asked(self, message: Message) -> None:
+        question = json.loads(message.data)
+        user_id = question["userId"]
+        self.membership_asks.append(user_id)
+        if self.membership_failures:
+            self.membership_failures -= 1
+            self.refuse(message, "STORE_UNAVAILABLE")
+        elif user_id in self.threads[question["threadId"]].members:
+            self.link.publish(message.reply, json.dumps(member(user_id)).encode())
+        else:
+            self.refuse(message, "NOT_A_MEMBER")
+
+    def refuse(self, message: Message, code: str) -> None:
+        headers = {"Nats-Service-Error-Code": code, "Nats-Service-Error": "refused"}
+        self.link.publish(message.reply, b"", headers=headers)
 
     def sync_asked(self, message: Message) -> None:
         self.syncs += 1

@@ -95,6 +95,36 @@ async def test_a_removed_member_hears_that_and_nothing_later(gateway: RunningGat
     await bob.hear("pong")
 
 
+async def test_a_member_whose_removal_was_lost_hears_nothing_after_the_check_behind_the_gap(
+    gateway: RunningGateway, ledger: Ledger
+) -> None:
+    ledger.thread("t1", "anna", "bob")
+    anna, bob = await gateway.login("anna", threadId="t1"), await gateway.login("bob", threadId="t1")
+    tablet = await gateway.login("bob", threadId="t1")
+    for client in (anna, bob, tablet):
+        await client.hear("subscribed")
+    ledger.membership_failures = 2
+    ledger.announce = False
+    ledger.remove("t1", "bob")
+    ledger.announce = True
+    ledger.say("t1", "shows the gap")
+    for client in (anna, bob, tablet):
+        assert (await client.hear("resync"))["threadId"] == "t1"
+        assert (await client.hear("message"))["rev"] == 2
+    for client in (bob, tablet):
+        error = await client.hear("error")
+        assert (error["code"], error["threadId"], error["retryable"]) == ("NOT_A_MEMBER", "t1", False)
+    await until(lambda: ledger.membership_asks.count("anna") >= 1, WAIT_S, "anna was asked about too")
+    ledger.say("t1", "secret")
+    await anna.say(type="typing", threadId="t1")
+    assert (await anna.hear("message"))["rev"] == 3
+    for client in (bob, tablet):
+        await client.say(type="ping")
+        await client.hear("pong")
+    assert len(ledger.membership_asks) == 4  # two users, two failures; one question for both of bob's devices
+    assert gateway.parts.counts.expelled == 2
+
+
 async def test_a_hole_in_the_events_is_said(gateway: RunningGateway, ledger: Ledger) -> None:
     ledger.thread("t1", "anna")
     anna = await gateway.login("anna", threadId="t1")
@@ -126,6 +156,28 @@ async def test_after_a_lost_link_followers_are_told_to_resync_and_hear_again(
     await ledger.link.flush(WAIT_S)
     ledger.say("t1", "again")
     assert (await anna.hear("message"))["rev"] == 1
+
+
+async def test_a_member_who_was_removed_while_the_link_was_lost_is_let_go(
+    gateway: RunningGateway, ledger: Ledger, nats_server: NatsServer
+) -> None:
+    ledger.thread("t1", "anna", "bob")
+    anna, bob = await gateway.login("anna", threadId="t1"), await gateway.login("bob", threadId="t1")
+    for client in (anna, bob):
+        await client.hear("subscribed")
+    nats_server.kill()
+    ledger.announce = False
+    ledger.remove("t1", "bob")
+    ledger.announce = True
+    nats_server.start()
+    for client in (anna, bob):
+        assert (await client.hear("resync"))["reason"] == "link_lost"
+    assert (await bob.hear("error"))["code"] == "NOT_A_MEMBER"
+    await until(lambda: ledger.link.is_connected, WAIT_S, "the ledger is back")
+    ledger.say("t1", "secret")
+    assert (await anna.hear("message"))["rev"] == 2
+    await bob.say(type="ping")
+    await bob.hear("pong")
 
 
 async def test_unsubscribing_ends_the_events_and_is_answered_behind_the_subscribe(

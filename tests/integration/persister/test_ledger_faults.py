@@ -12,7 +12,7 @@ from chatterbus_contracts.subjects import partition_of
 from chatterbus_persister.epochs import Position
 from chatterbus_persister.ledger import handlers
 from chatterbus_persister.ledger_session import LostPartitionError
-from tests.kit.ledger_commands import add, create, move, send
+from tests.kit.ledger_commands import add, create, move, remove, send
 from tests.kit.ledger_fake import PARTITIONS
 from tests.kit.ledger_worker import Ledger, codes
 
@@ -144,7 +144,7 @@ async def test_what_comes_new_with_what_is_said_again_is_applied_after_it(ledger
 
 async def test_what_was_refused_before_a_crash_is_not_acked_after_it(ledger: Ledger) -> None:
     await ledger.apply(create("t", "ann", "bob", readers=["rea"]), send("t", "ann", "c0"))
-    await ledger.remove_member("t", "bob")
+    await ledger.apply(remove("t", "ann", "bob"))
     refused: list[Command] = [
         send("t", "rea", "c1"),
         send("t", "ann", "c2", reply_to_id="t~77"),

@@ -6,7 +6,7 @@ from chatterbus_contracts.commands import NewMember
 from chatterbus_contracts.ids import ThreadId, UserId
 from chatterbus_contracts.states import Role
 from chatterbus_persister.ledger.rows import MemberRow
-from tests.kit.ledger_commands import add, create, move, send
+from tests.kit.ledger_commands import add, create, move, remove, send
 from tests.kit.ledger_worker import START, Ledger, codes, events_of
 
 
@@ -31,7 +31,7 @@ async def test_readers_may_not_write_but_may_read(ledger: Ledger) -> None:
 
 async def test_a_former_member_is_told_so_and_may_be_taken_back(ledger: Ledger) -> None:
     await ledger.apply(create("t", "ann", "bob"), send("t", "bob", "c1"))
-    await ledger.remove_member("t", "bob")
+    await ledger.apply(remove("t", "ann", "bob"))
     refused = [send("t", "bob", "c2"), move("t", "bob", read=1), add("t", "bob", "eve")]
     assert codes(await ledger.apply(*refused), refused) == ["NOT_A_MEMBER"] * 3
     back = await ledger.apply(add("t", "ann", "bob"))

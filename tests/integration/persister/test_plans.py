@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
+from chatterbus_contracts.limits import THREADS_PAGE_MAX
+from chatterbus_contracts.queries import AskThreads, AskUnread
 from chatterbus_persister import statements
 from chatterbus_persister.reads import access, changes, messages, threads
+from chatterbus_persister.store_service import prepare_connection
 from tests.kit.postgres_server import Database, PostgresServer
 
 MESSAGES = 50_000
@@ -19,8 +23,16 @@ FILL = f"""
 INSERT INTO threads (thread_id, created_by, created_at, last_seq, last_rev)
 VALUES ('t', 'ann', now(), {MESSAGES}, {MESSAGES + 2});
 INSERT INTO members (thread_id, user_id, user_type, role, joined_at) VALUES ('t', 'ann', 'user', 'owner', now());
-INSERT INTO messages (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content, created_at)
-SELECT 't', n, n + 2, 'ann', 'user', 'c' || n, 'text', 'hello', now() FROM generate_series(1, {MESSAGES}) AS n;
+INSERT INTO messages (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content, created_at,
+                      created_rev)
+SELECT 't', n, n + 2, 'ann', 'user', 'c' || n, 'text', 'hello', now(), n + 2 FROM generate_series(1, {MESSAGES}) AS n;
+INSERT INTO message_revisions (thread_id, seq, revision, content, edited_by, replaced_at)
+SELECT 't', n, 1, 'former', 'ann', now() FROM generate_series(1, {MESSAGES}, 5) AS n;
+INSERT INTO cursor_history (thread_id, user_id, kind, seq, at)
+SELECT 't', 'u' || n % 100, 1 + n % 2, n, now() FROM generate_series(1, {MESSAGES}) AS n;
+INSERT INTO attachments (thread_id, attachment_id, owner_id, name, content_type, size_bytes, created_at, seq)
+SELECT 't', 't~f' || lpad(to_hex(n), 32, '0'), 'ann', 'name', 'image/png', 1, now(), n
+FROM generate_series(1, {MESSAGES}, 5) AS n;
 INSERT INTO threads (thread_id, created_by, created_at) SELECT 'x' || n, 'bob', now() FROM generate_series(1, 3000) n;
 INSERT INTO members (thread_id, user_id, user_type, role, joined_at)
 SELECT 'x' || n, 'u' || n % 1000, 'user', 'owner', now() FROM generate_series(1, 3000) n;
@@ -35,9 +47,35 @@ STATEMENTS = {
     "lookup of threads": (statements.LOAD_THREADS, "threads_pkey"),
     "lookup of members": (statements.LOAD_MEMBERS, "members_pkey"),
     "a thread for its member": (access.THREAD_AND_MEMBER, "members_pkey"),
+    "lookup of owners": (statements.LOAD_OWNERS, "members_pkey"),
+    "lookup of messages": (statements.LOAD_MESSAGES, "messages_pkey"),
+    "lookup of files": (statements.LOAD_ATTACHMENTS, "attachments_pkey"),
+    "change of messages": (statements.UPDATE_MESSAGES, "messages_pkey"),
+    "texts that go": (statements.FORGET_REVISIONS, "message_revisions_pkey"),
+    "revisions": (messages.REVISIONS, "message_revisions_pkey"),
+    "receipts of a message": (messages.MESSAGE_RECEIPTS, "cursor_history_pkey"),
     "unread": (threads.UNREAD, "members_by_user"),
 }
 TYPES = {"seq": "bigint", "rev": "bigint", "limit": "bigint", "ids": "text[]", "seqs": "bigint[]"}
+THREADS = 10_000
+INBOX = f"""
+INSERT INTO threads (thread_id, created_by, created_at, last_seq, last_rev, last_message_at, member_count)
+SELECT 'x' || n, 'bob', now() - n * interval '1 min', 3, 5, now() - n % 777 * interval '1 h', 2
+FROM generate_series(1, {6 * THREADS}) n;
+INSERT INTO members (thread_id, user_id, user_type, role, joined_at, read_seq, archived_seq, marked_unread_seq)
+SELECT 'x' || n, CASE WHEN n % 6 = 0 THEN 'ann' ELSE 'u' || n END, 'user', 'owner', now(), n % 4,
+       CASE WHEN n % 5 = 0 THEN 3 END, CASE WHEN n % 7 = 0 THEN 1 END
+FROM generate_series(1, {6 * THREADS}) n;
+INSERT INTO members (thread_id, user_id, user_type, role, joined_at)
+SELECT 'x' || n, 'bob' || n % 50, 'user', 'member', now() FROM generate_series(1, {6 * THREADS}) n;
+INSERT INTO messages (thread_id, seq, rev, sender_id, sender_type, client_message_id, message_type, content, created_at,
+                      created_rev)
+SELECT 'x' || n, seq, seq + 2, 'bob', 'user', 'c' || seq, 'text', 'hello', now(), seq + 2
+FROM generate_series(6, {6 * THREADS}, 6) n, generate_series(1, 3) seq;
+"""
+PATIENCE_S = 0.15
+TRIES = 5
+PAGES = 5
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +131,71 @@ def test_a_page_of_history_reads_as_little_anywhere_in_the_thread(long_thread: D
     assert row is not None
     plan = row[0][0]["Plan"]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 60
+
+
+@pytest.fixture(scope="module")
+def inbox(postgres_server: PostgresServer) -> Iterator[Database]:
+    """Ann has 10,000 threads of 60,000."""
+    database = postgres_server.fresh_database()
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        connection.execute(INBOX.encode())
+        connection.execute("VACUUM ANALYZE")
+    yield database
+    database.drop()
+
+
+class Watched:
+    """A connection that keeps the plans of what it executes."""
+
+    def __init__(self, connection: psycopg.AsyncConnection) -> None:
+        self._connection = connection
+        self.nodes: list[dict[str, Any]] = []
+
+    async def execute(self, statement: str, parameters: dict[str, Any]) -> psycopg.AsyncCursor:
+        explained = await psycopg.AsyncClientCursor(self._connection).execute(
+            f"EXPLAIN (FORMAT JSON) {statement}".encode(), parameters
+        )
+        row = await explained.fetchone()
+        assert row is not None
+        self.nodes += nodes(row[0][0]["Plan"])
+        return await self._connection.execute(statement.encode(), parameters)
+
+
+QUESTIONS = {
+    "the list": (threads.threads, AskThreads(user_id="ann")),  # type: ignore[arg-type]
+    "the archive": (threads.threads, AskThreads(user_id="ann", archived=True, limit=THREADS_PAGE_MAX)),  # type: ignore[arg-type]
+    "what is unread": (threads.unread, AskUnread(user_id="ann")),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_ten_thousand_threads_of_one_user_are_answered_along_indexes_and_fast(inbox: Database, name: str) -> None:
+    read, ask = QUESTIONS[name]
+    async with await psycopg.AsyncConnection.connect(inbox.dsn) as connection:
+        await prepare_connection(connection)
+        watched = Watched(connection)
+        await read(watched, ask)  # type: ignore[operator]
+        times_s = []
+        for _ in range(TRIES):
+            started = time.monotonic()
+            answer = await read(connection, ask)  # type: ignore[operator]
+            times_s.append(time.monotonic() - started)
+    scanned = [node["Relation Name"] for node in watched.nodes if node["Node Type"] == "Seq Scan"]
+    assert scanned == []
+    assert answer["items"]
+    assert min(times_s) < PATIENCE_S
+
+
+async def test_pages_of_a_long_list_meet_no_thread_twice(inbox: Database) -> None:
+    async with await psycopg.AsyncConnection.connect(inbox.dsn) as connection:
+        await prepare_connection(connection)
+        met: list[str] = []
+        for archived in (False, True):
+            page: dict[str, Any] = {"nextCursor": None}
+            pages = 0
+            while pages < PAGES and (pages == 0 or page["nextCursor"] is not None):
+                ask = AskThreads(user_id="ann", archived=archived, cursor=page["nextCursor"], limit=THREADS_PAGE_MAX)  # type: ignore[arg-type]
+                page = await threads.threads(connection, ask)
+                met += [item["id"] for item in page["items"]]
+                pages += 1
+    assert len(set(met)) == len(met) == 2 * PAGES * THREADS_PAGE_MAX

@@ -10,15 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from chatterbus_contracts.codec import encode
 from chatterbus_contracts.queries import QUERIES
 from chatterbus_contracts.states import ThreadSummary
 from chatterbus_runtime.nats_message import Message
 from tests.integration.persister.persister_process import PersisterProcess, Sender, StartPersister
-from tests.kit.ledger_commands import create, move, send
+from tests.kit.ledger_commands import create, delete, edit, file_id, mark, move, react, register, send
 from tests.kit.postgres_server import Database
 
 MESSAGES = 5
+ALL = MESSAGES + 2  # and one with a file, and a reply
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("info", {}),
     ("thread", {"threadId": "t", "userId": "bob"}),
@@ -35,10 +35,27 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("sync", {"threadId": "t", "userId": "bob", "sinceRev": 0, "limit": 3}),
     ("sync", {"threadId": "t", "userId": "bob", "sinceRev": 9999}),
     ("membership", {"threadId": "t", "userId": "bob"}),
+    ("revisions", {"messageId": "t~2", "userId": "bob"}),
+    ("revisions", {"messageId": "t~3", "userId": "bob"}),
+    ("receipts", {"threadId": "t", "userId": "bob"}),
+    ("message_receipts", {"messageId": "t~2", "userId": "ann"}),
+    ("attachment", {"attachmentId": file_id("t", 1), "userId": "bob"}),
+    ("search", {"userId": "bob", "text": "hello"}),
     ("unread", {"userId": "bob"}),
     ("unread", {"userId": "nobody"}),
 ]
-OF_A_THREAD = ["thread", "history", "message", "changes", "sync", "membership"]
+OF_A_THREAD = [
+    "thread",
+    "history",
+    "message",
+    "changes",
+    "sync",
+    "membership",
+    "revisions",
+    "receipts",
+    "message_receipts",
+    "attachment",
+]
 
 
 async def ask(sender: Sender, query: str, **question: Any) -> dict[str, Any]:
@@ -57,6 +74,10 @@ async def fill(sender: Sender) -> None:
     await sender.ask(create("t", "ann", "bob", title="title", metadata={"k": [1, None]}))
     await sender.publish(*(send("t", "ann", f"c{number}", metadata={"n": number}) for number in range(MESSAGES)))
     await sender.ask(move("t", "bob", read=2, delivered=4))
+    await sender.ask(register("t", "ann", 1, thumbnail=True, width=2, height=1))
+    await sender.publish(send("t", "ann", "file", attachment_ids=[file_id("t", 1)]), edit("t", "ann", 2, "edited"))
+    await sender.publish(react("t", "bob", 2), send("t", "ann", "reply", reply_to_id="t~2"), delete("t", "ann", 4))
+    await sender.ask(mark("t", "bob", 2))
     await sender.ask(create("u", "bob"))
 
 
@@ -67,7 +88,8 @@ async def test_every_query_is_answered_by_its_model(persister: PersisterProcess,
         answer = await sender.query(name, **question)
         assert answer.headers is None, (name, question, answer.headers)
         decoded = QUERIES[name].answer.model_validate_json(answer.data)
-        assert json.loads(encode(decoded)) == json.loads(answer.data), name
+        as_decoded = decoded.model_dump_json(by_alias=True, exclude_unset=True)
+        assert json.loads(as_decoded) == json.loads(answer.data), name
 
 
 async def test_answers_say_what_is_stored(persister: PersisterProcess, sender: Sender) -> None:
@@ -78,16 +100,22 @@ async def test_answers_say_what_is_stored(persister: PersisterProcess, sender: S
     assert [item["id"] for item in page["items"]] == ["u"]
     rest = await ask(sender, "threads", userId="bob", limit=1, cursor=page["nextCursor"])
     (summary,) = [ThreadSummary.model_validate_json(json.dumps(item)) for item in rest["items"]]
-    assert (summary.id, summary.unread, summary.read_seq, rest["nextCursor"]) == ("t", MESSAGES - 2, 2, None)
+    assert (summary.id, summary.unread, summary.read_seq, rest["nextCursor"]) == ("t", ALL - 1, 2, None)
     assert summary.last_message is not None
-    assert summary.last_message.id == "t~5"
+    assert summary.last_message.id == "t~7"
     unread = await ask(sender, "unread", userId="bob")
     assert unread == {
-        "items": [{"threadId": "t", "lastSeq": 5, "readSeq": 2, "unread": 3}],
-        "totalUnread": 3,
+        "items": [{"threadId": "t", "lastSeq": ALL, "readSeq": 2, "unread": ALL - 1, "muted": False}],
+        "totalUnread": ALL - 1,
     }
+    reply = await ask(sender, "message", messageId="t~7", userId="bob")
+    assert reply["replyTo"] == {"id": "t~2", "senderId": "ann", "content": "edited", "deleted": False}
+    receipts = await ask(sender, "message_receipts", messageId="t~2", userId="ann")
+    assert [(item["userId"], item["deliveredAt"], bool(item["readAt"])) for item in receipts["items"]] == [
+        ("bob", receipts["items"][0]["readAt"], True)
+    ]
     whole = await ask(sender, "sync", threadId="t", userId="bob", sinceRev=0)
-    assert (whole["result"], whole["throughRev"], whole["rev"]) == ("complete", whole["rev"], 3 + MESSAGES + 2)
+    assert (whole["result"], whole["throughRev"], whole["rev"]) == ("complete", whole["rev"], 3 + ALL + 5)
     paged = await ask(sender, "sync", threadId="t", userId="bob", sinceRev=0, limit=3)
     assert (paged["result"], paged["throughRev"]) == ("page", 3)
     ahead = await ask(sender, "sync", threadId="t", userId="bob", sinceRev=9999)
@@ -99,12 +127,19 @@ async def test_others_threads_are_answered_like_unknown_ones(persister: Persiste
     for name in OF_A_THREAD:
         answers = []
         for thread, user in (("t", "eve"), ("nowhere", "eve")):
-            question = {"userId": user, "sinceRev": 0, "threadId": thread, "messageId": f"{thread}~1"}
+            question = {
+                "userId": user,
+                "sinceRev": 0,
+                "threadId": thread,
+                "messageId": f"{thread}~1",
+                "attachmentId": file_id(thread, 1),
+            }
             answer = await sender.query(name, **question)
             assert code_of(answer) == "THREAD_NOT_FOUND", name
             answers.append((answer.headers, answer.data))
         assert answers[0] == answers[1]
-    assert code_of(await sender.query("message", messageId="t~99", userId="bob")) == "MESSAGE_NOT_FOUND"
+    for name in ("message", "revisions", "message_receipts"):
+        assert code_of(await sender.query(name, messageId="t~99", userId="bob")) == "MESSAGE_NOT_FOUND"
 
 
 async def test_a_bad_question_is_refused_with_its_reason(persister: PersisterProcess, sender: Sender) -> None:

@@ -1,39 +1,44 @@
 """A scripted server: real sockets, an in-memory ledger that stores once, and hooks to misbehave at any frame.
 
-HTTP is answered through a transport in the client's own process; it shares the ledger with the sockets.
+HTTP is answered through a transport in the client's own process (peer_http); it shares the ledger with the sockets.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote
 
 import httpx
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from chatterbus_client import Client, ClientSettings
-from chatterbus_contracts.codec import Wire, encode, parse_json
+from chatterbus_contracts.codec import Wire, encode
 from chatterbus_contracts.errors import ERRORS, CloseCode, ErrorCode
 from chatterbus_contracts.frames.client import (
     Auth,
     ClientFrame,
+    DeleteMessage,
+    EditMessage,
     Ping,
+    React,
     SendDelivered,
+    SendMarkUnread,
     SendMessage,
     SendRead,
     Subscribe,
     Typing,
     decode_client_frame,
 )
-from chatterbus_contracts.frames.server import AuthSuccess, Error, MessageAck, Pong, TypingNotice
+from chatterbus_contracts.frames.server import Ack, AuthSuccess, Error, MessageAck, Pong, TypingNotice
 from chatterbus_contracts.ids import ThreadId, UserId
 from chatterbus_contracts.queries import Change
-from chatterbus_contracts.rest import PROBLEM_MEDIA_TYPE, Problem, SendMessageBody
+from chatterbus_contracts.rest import SendMessageBody
 from chatterbus_contracts.states import MessageState
+from tests.unit.client.peer_http import PeerHttp, problem
 from tests.unit.client.thread_model import AT, ThreadModel
+
+__all__ = ["FAST", "Hook", "Peer", "Session", "problem"]
 
 FAST = ClientSettings(
     connect_timeout_s=5,
@@ -78,18 +83,16 @@ class Session:
 Hook = Callable[[Session, Any], Awaitable[bool]]
 
 
-class Peer:
+class Peer(PeerHttp):
     """`hooks[FrameType] = async (session, frame) -> handled`. `http_hook` likewise, for requests."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.threads: dict[str, ThreadModel] = {}
+        self.marked_unread: list[int] = []
         self.sessions: list[Session] = []
         self.hooks: dict[type[ClientFrame], Hook] = {}
-        self.http_hook: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
-        self.requests: list[httpx.Request] = []
-        self.posted: list[str] = []
         self.epoch = "first"
-        self.page_limit = 500
         self.heartbeat_ms = 30_000
         self.limits: dict[str, int] = {}
         self.accepting = True
@@ -123,7 +126,7 @@ class Peer:
 
     def client(self, user_id: str | None = "alice", **options: Any) -> Client:
         options.setdefault("settings", FAST)
-        return Client(self.url, user_id=user_id, transport=httpx.MockTransport(self._http), **options)
+        return Client(self.url, user_id=user_id, transport=httpx.MockTransport(self.answer), **options)
 
     def thread(self, thread_id: str) -> ThreadModel:
         return self.threads.setdefault(thread_id, ThreadModel(ThreadId(thread_id)))
@@ -201,7 +204,15 @@ class Peer:
 
     async def store(self, user: str, frame: SendMessage | SendMessageBody) -> MessageState:
         model = self.thread(frame.thread_id)
-        state, changes = model.send(user, str(frame.client_message_id), frame.content)
+        files = [self.files[attachment_id] for attachment_id in frame.attachment_ids]
+        fields = {
+            "attachments": files,
+            "mentions": frame.mentions,
+            "metadata": frame.metadata,
+            "message_type": frame.message_type,
+        }
+        reply_to = int(frame.reply_to_id.rpartition("~")[2]) if frame.reply_to_id else None
+        state, changes = model.send(user, str(frame.client_message_id), frame.content, reply_to=reply_to, **fields)
         await self.happen(frame.thread_id, changes)
         return state
 
@@ -245,45 +256,34 @@ class Peer:
     async def on_delivered(self, session: Session, frame: SendDelivered) -> None:
         await self.happen(frame.thread_id, self.thread(frame.thread_id).deliver(session.user, frame.seq or 0))
 
+    async def on_edit(self, session: Session, frame: EditMessage) -> None:
+        await self.carry_out(session, frame, self.thread(frame.thread_id).edit(_seq(frame.message_id), frame.content))
+
+    async def on_delete(self, session: Session, frame: DeleteMessage) -> None:
+        await self.carry_out(session, frame, self.thread(frame.thread_id).delete(_seq(frame.message_id)))
+
+    async def on_react(self, session: Session, frame: React) -> None:
+        model, on = self.thread(frame.thread_id), frame.action == "add"
+        await self.carry_out(session, frame, model.react(session.user, _seq(frame.message_id), frame.emoji, on=on))
+
+    async def on_mark_unread(self, session: Session, frame: SendMarkUnread) -> None:
+        self.marked_unread.append(frame.seq)
+        await self.carry_out(session, frame, [])
+
+    async def carry_out(self, session: Session, frame: Any, changes: list[Change]) -> None:
+        await self.happen(frame.thread_id, changes)
+        rev = changes[-1].rev if changes else None
+        await session.send(Ack(ref=frame.ref, thread_id=frame.thread_id, rev=rev))
+
     async def on_ping(self, session: Session, frame: Ping) -> None:
         await session.send(Pong(id=frame.id, server_time=AT))
 
     async def close(self, session: Session, code: CloseCode | int) -> None:
         await session.socket.close(int(code))
 
-    # HTTP
 
-    async def _http(self, request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0)
-        self.requests.append(request)
-        scripted = self.http_hook(request)
-        if scripted is not None:
-            return scripted
-        parts = [unquote(part) for part in request.url.raw_path.decode().partition("?")[0].split("/")[3:]]
-        query = request.url.params
-        if request.method == "POST" and parts == ["messages"]:
-            body = SendMessageBody.model_validate_json(request.content)
-            self.posted.append(str(body.client_message_id))
-            return _answer(201, await self.store(request.headers.get("x-user-id", "alice"), body))
-        if len(parts) == 3 and parts[2] == "changes":
-            page = self.thread(parts[1]).changes(int(query["sinceRev"]), min(int(query["limit"]), self.page_limit))
-            return _answer(200, page)
-        if len(parts) == 3 and parts[2] == "messages":
-            before = int(query["beforeSeq"]) if "beforeSeq" in query else None
-            return _answer(200, self.thread(parts[1]).history(before_seq=before, limit=int(query["limit"])))
-        if request.method == "POST" and parts == ["threads"]:
-            return _answer(201, self.thread(parse_json(request.content)["id"]).details())
-        return problem(ErrorCode.NOT_FOUND)
-
-
-def problem(code: ErrorCode) -> httpx.Response:
-    row = ERRORS[code]
-    body = Problem(title=code, status=row.status, detail=row.when, code=code, retryable=row.retryable, fate=row.fate)
-    return httpx.Response(row.status, content=encode(body), headers={"content-type": PROBLEM_MEDIA_TYPE})
-
-
-def _answer(status: int, model: Wire) -> httpx.Response:
-    return httpx.Response(status, content=encode(model), headers={"content-type": "application/json"})
+def _seq(message_id: str) -> int:
+    return int(message_id.rpartition("~")[2])
 
 
 _HANDLERS: dict[type, Callable[[Peer, Session, Any], Awaitable[None]]] = {
@@ -293,5 +293,9 @@ _HANDLERS: dict[type, Callable[[Peer, Session, Any], Awaitable[None]]] = {
     Typing: Peer.on_typing,
     SendRead: Peer.on_read,
     SendDelivered: Peer.on_delivered,
+    EditMessage: Peer.on_edit,
+    DeleteMessage: Peer.on_delete,
+    React: Peer.on_react,
+    SendMarkUnread: Peer.on_mark_unread,
     Ping: Peer.on_ping,
 }

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatterbus_client.timeline import ThreadEvent, Timeline, applied_types
-from chatterbus_contracts.frames.server import MessageCreated, MessageUpdated, ReadReceipt, Subscribed
+from chatterbus_contracts.frames.server import MessageCreated, Subscribed
 from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.queries import Change
+from chatterbus_contracts.states import Role
 from tests.unit.client.thread_model import ThreadModel
 
 USERS = ["alice", "bob", "carol"]
@@ -39,6 +40,8 @@ def catch_up(timeline: Timeline, model: ThreadModel, page_limit: int = 500) -> l
             return applied
         if timeline.needs == "history":
             timeline.replace(model.history().items)
+            if timeline.details is not None:
+                timeline.receive_details(model.details())
         else:
             timeline.fetching()
             applied.extend(timeline.receive_page(model.changes(timeline.resume_rev, page_limit)))
@@ -49,9 +52,18 @@ def assert_equal(timeline: Timeline, model: ThreadModel) -> None:
     assert timeline.needs == "nothing"
     assert timeline.rev == model.rev
     assert timeline.last_seq == model.last_seq
-    assert timeline.messages == [model.messages[seq] for seq in range(timeline.oldest_seq, model.last_seq + 1)]
-    expected = {state.user_id: (state.read_seq, state.delivered_seq) for state in model.member_states()}
-    assert {user: (m.read_seq, m.delivered_seq) for user, m in timeline.members.items()} == expected
+    shown = [model.quoted(seq) for seq in range(timeline.oldest_seq, model.last_seq + 1)]
+    assert [state.model_copy(update={"reply_to": None}) for state in timeline.messages] == [
+        state.model_copy(update={"reply_to": None}) for state in shown
+    ]
+    for state, true in zip(timeline.messages, shown, strict=True):
+        assert state.reply_to in (None, true.reply_to), "a quote that is not true any more"
+        quoted = None if true.reply_to_id is None else timeline.message(int(true.reply_to_id.rpartition("~")[2]))
+        assert quoted is None or state.reply_to == true.reply_to, "the quoted message is here and is not shown"
+    expected = {state.user_id: (state.role, state.read_seq, state.delivered_seq) for state in model.member_states()}
+    assert {user: (m.role, m.read_seq, m.delivered_seq) for user, m in timeline.members.items()} == expected
+    if timeline.details is not None:
+        assert (timeline.details.title, timeline.details.metadata) == (model.title, model.metadata)
 
 
 def test_every_event_of_a_thread_can_be_applied() -> None:
@@ -155,7 +167,8 @@ def test_a_resumed_subscription_replays_superseded_changes_without_seeing_gaps()
     timeline.subscribed(frame)
     assert timeline.needs == "replay"
     applied = [event for change in changes for event in timeline.receive(change)]
-    assert [type(event) for event in applied if not isinstance(event, ReadReceipt)][-1] is MessageUpdated
+    [created] = [event for event in applied if isinstance(event, MessageCreated)]
+    assert created.data.content == "three"
     assert_equal(timeline, model)
 
 
@@ -251,14 +264,32 @@ def test_events_held_above_a_gap_are_bounded_and_nothing_is_lost_by_it() -> None
     assert_equal(timeline, model)
 
 
+WRITES = ["send", "send", "reply", "edit", "delete", "react", "unreact"]
+MOVES = ["read", "deliver", "join", "promote", "remove", "title", "untitle"]
 ACTIONS = st.lists(
-    st.tuples(
-        st.sampled_from(["send", "send", "edit", "delete", "read", "deliver", "join", "remove", "title"]),
-        st.sampled_from(USERS),
-        st.integers(1, 12),
-    ),
-    max_size=25,
+    st.tuples(st.sampled_from([*WRITES, *MOVES]), st.sampled_from(USERS), st.integers(1, 12)), max_size=25
 )
+
+
+class SlowRest:
+    """Reads that the application makes by itself; an answer may come long after it was true."""
+
+    def __init__(self, model: ThreadModel, chance: random.Random) -> None:
+        self._model = model
+        self._chance = chance
+        self._late = model.history(limit=2).items
+        self._late_details = model.details()
+
+    def may_answer(self, timeline: Timeline) -> None:
+        if self._chance.random() < 0.2:
+            timeline.receive_history(self._model.history(before_seq=timeline.oldest_seq, limit=3).items)
+        if self._chance.random() < 0.1:
+            self._late = self._model.history(limit=self._chance.randint(1, 8)).items
+            self._late_details = self._model.details()
+        if self._chance.random() < 0.2:
+            timeline.receive_history(self._late)
+        if self._chance.random() < 0.1:
+            timeline.receive_details(self._late_details)
 
 
 def resume(timeline: Timeline, model: ThreadModel, page_limit: int, chance: random.Random) -> list[ThreadEvent]:
@@ -276,17 +307,23 @@ def resume(timeline: Timeline, model: ThreadModel, page_limit: int, chance: rand
 
 def perform(model: ThreadModel, action: tuple[str, str, int], serial: int) -> list[Change]:
     what, user, seq = action
-    if what == "send" and model.members[user].removed:
+    if what in ("send", "reply") and model.members[user].removed:
         return []
+    text = f"text {serial}"
     acts = {
-        "send": lambda: model.send(user, f"{user}-{serial}", f"text {serial}")[1],
+        "send": lambda: model.send(user, f"{user}-{serial}", text)[1],
+        "reply": lambda: model.send(user, f"{user}-{serial}", text, reply_to=min(seq, model.last_seq))[1],
+        "react": lambda: model.react(user, seq, "👍"),
+        "unreact": lambda: model.react(user, seq, "👍", on=False),
         "edit": lambda: model.edit(seq, f"edited {serial}"),
         "delete": lambda: model.delete(seq),
         "read": lambda: model.read(user, seq),
         "deliver": lambda: model.deliver(user, seq),
         "join": lambda: model.join(user),
+        "promote": lambda: model.join(user, Role.OWNER),
         "remove": lambda: model.remove(user),
-        "title": lambda: model.retitle(f"title {serial}"),
+        "title": lambda: model.retitle(f"title {serial}", {"serial": serial}),
+        "untitle": lambda: model.retitle(None),
     }
     return acts[what]()
 
@@ -307,6 +344,7 @@ def test_after_any_loss_repetition_reordering_and_catch_up_the_view_equals_the_s
     timeline = started(model, history=chance.randint(0, 6))
     told: list[ThreadEvent] = []
     on_the_way: list[Change] = []
+    rest = SlowRest(model, chance)
     for serial, action in enumerate(actions):
         on_the_way.extend(perform(model, action, serial))
         if chance.random() < 0.3:
@@ -322,13 +360,29 @@ def test_after_any_loss_repetition_reordering_and_catch_up_the_view_equals_the_s
             told.extend(resume(timeline, model, page_limit, chance))
         if chance.random() < 0.3:
             told.extend(catch_up(timeline, model, page_limit))
-        if chance.random() < 0.2:
-            timeline.receive_history(model.history(before_seq=timeline.oldest_seq, limit=3).items)
+        rest.may_answer(timeline)
     timeline.resync()
     told.extend(catch_up(timeline, model, page_limit))
     assert_equal(timeline, model)
-    assert len({(event.rev, event.type) for event in told}) == len(told), "an event was told twice"
+    facets = {"message_updated": "message", "message_deleted": "message", "member_removed": "member_added"}
+    changes = {(event.rev, facets.get(event.type, event.type)) for event in told}
+    assert len(changes) == len(told), "a change was told twice"
     assert [event.rev for event in told] == sorted(event.rev for event in told), "told out of order"
+
+
+def test_one_change_told_live_and_then_by_a_page_under_another_name_is_told_once() -> None:
+    model = new_model(3)
+    timeline = started(model)
+    _, [sent] = model.send("bob", "b1", "one")
+    [edited] = model.edit(4, "two")
+    timeline.fetching()
+    page = model.changes(timeline.resume_rev)
+    told = timeline.receive(sent) + timeline.receive(edited) + timeline.receive_page(page)
+    assert [(event.type, event.rev) for event in told if event.type != "read_receipt"] == [
+        ("message", sent.rev),
+        ("message_updated", edited.rev),
+    ]
+    assert_equal(timeline, model)
 
 
 @pytest.mark.parametrize("read_seq", [1, 3])

@@ -6,6 +6,7 @@ so what is superseded must be superseded by something that tells as much.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from chatterbus_contracts.frames.server import (
     DeliveredReceipt,
@@ -20,7 +21,17 @@ from chatterbus_contracts.frames.server import (
 )
 from chatterbus_contracts.ids import ClientMessageId, ThreadId, UserId, message_id
 from chatterbus_contracts.queries import Change, ChangesPage, HistoryPage
-from chatterbus_contracts.states import MemberState, MessageState, MessageType, Role, ThreadState
+from chatterbus_contracts.states import (
+    MemberState,
+    MessageState,
+    MessageType,
+    OwnState,
+    Quote,
+    ReactionState,
+    Role,
+    ThreadDetail,
+    ThreadState,
+)
 
 AT = "2026-01-31T12:00:00.000Z"
 
@@ -40,20 +51,24 @@ class ThreadModel:
     rev: int = 0
     last_seq: int = 0
     title: str | None = None
+    metadata: dict[str, Any] | None = None
     title_rev: int = 0
     messages: dict[int, MessageState] = field(default_factory=dict)
+    created_revs: dict[int, int] = field(default_factory=dict)
+    revisions: dict[int, list[str]] = field(default_factory=dict)
     members: dict[str, MemberRow] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def join(self, user: str) -> list[Change]:
+    def join(self, user: str, role: Role = Role.MEMBER) -> list[Change]:
+        """Add a member, or give one another role."""
         row = self.members.get(user)
-        if row is not None and not row.removed:
+        if row is not None and not row.removed and row.state.role is role:
             return []
         known = row.state if row is not None else None
         state = MemberState(
             user_id=UserId(user),
             user_type="user",
-            role=Role.MEMBER,
+            role=role,
             delivered_seq=known.delivered_seq if known else 0,
             read_seq=known.read_seq if known else 0,
             joined_at=AT,
@@ -74,11 +89,13 @@ class ThreadModel:
         row.state = row.state.model_copy(update={"rev": row.membership_rev})
         return [MemberRemoved(thread_id=self.id, rev=row.state.rev, data=row.state)]
 
-    def retitle(self, title: str) -> list[Change]:
-        self.title, self.title_rev = title, self._next_rev()
+    def retitle(self, title: str | None, metadata: dict[str, Any] | None = None) -> list[Change]:
+        self.title, self.metadata, self.title_rev = title, metadata, self._next_rev()
         return [self._thread_event()]
 
-    def send(self, user: str, client_message_id: str, content: str) -> tuple[MessageState, list[Change]]:
+    def send(
+        self, user: str, client_message_id: str, content: str, *, reply_to: int | None = None, **fields: Any
+    ) -> tuple[MessageState, list[Change]]:
         known = self.by_client_id.get((user, client_message_id))
         if known is not None:
             return self.messages[known], []
@@ -97,14 +114,16 @@ class ThreadModel:
             edited_at=None,
             deleted=False,
             deleted_at=None,
-            reply_to_id=None,
+            reply_to_id=None if reply_to is None else message_id(self.id, reply_to),
             created_at=AT,
             updated_at=AT,
             attachments=[],
             mentions=[],
             metadata=None,
-        )
+            reactions=[],
+        ).model_copy(update=fields)
         self.messages[state.seq] = state
+        self.created_revs[state.seq] = state.rev
         self.by_client_id[(user, client_message_id)] = state.seq
         row = self.members.get(user)
         if row is not None:
@@ -112,23 +131,37 @@ class ThreadModel:
                 update={"read_seq": state.seq, "delivered_seq": state.seq, "rev": state.rev}
             )
             row.read_rev = row.delivered_rev = state.rev
-        return state, [self._message_event(state)]
+        return state, [self._live(state)]
 
     def edit(self, seq: int, content: str) -> list[Change]:
         known = self.messages.get(seq)
-        if known is None or known.deleted:
+        if known is None or known.deleted or known.content == content:
             return []
-        change = {"content": content, "edited": True, "edited_at": AT, "rev": self._next_rev()}
-        self.messages[seq] = known.model_copy(update=change)
-        return [self._message_event(self.messages[seq])]
+        self.revisions.setdefault(seq, []).insert(0, known.content)
+        return self._change(known, content=content, edited=True, edited_at=AT)
 
     def delete(self, seq: int) -> list[Change]:
         known = self.messages.get(seq)
         if known is None or known.deleted:
             return []
-        change = {"content": "", "deleted": True, "deleted_at": AT, "rev": self._next_rev()}
-        self.messages[seq] = known.model_copy(update=change)
-        return [self._message_event(self.messages[seq])]
+        self.revisions.pop(seq, None)
+        return self._change(
+            known, content="", deleted=True, deleted_at=AT, reactions=[], attachments=[], mentions=[], metadata=None
+        )
+
+    def react(self, user: str, seq: int, emoji: str, *, on: bool = True) -> list[Change]:
+        known = self.messages.get(seq)
+        if known is None or known.deleted:
+            return []
+        users = {state.emoji: list(state.user_ids) for state in known.reactions}
+        if (user in users.get(emoji, [])) == on:
+            return []
+        if on:
+            users.setdefault(emoji, []).append(UserId(user))
+        else:
+            users[emoji].remove(UserId(user))
+        reactions = [ReactionState(emoji=key, count=len(ids), user_ids=ids) for key, ids in users.items() if ids]
+        return self._change(known, reactions=reactions)
 
     def read(self, user: str, seq: int) -> list[Change]:
         row = self.members.get(user)
@@ -153,7 +186,7 @@ class ThreadModel:
         return [self._delivered_event(row)]
 
     def changes(self, since_rev: int, limit: int = 500) -> ChangesPage:
-        items: list[Change] = [self._message_event(state) for state in self.messages.values()]
+        items: list[Change] = [self._message_event(state, since_rev) for state in self.messages.values()]
         for row in self.members.values():
             if row.removed:
                 items.append(MemberRemoved(thread_id=self.id, rev=row.membership_rev, data=row.state))
@@ -181,7 +214,16 @@ class ThreadModel:
 
     def history(self, *, before_seq: int | None = None, limit: int = 50) -> HistoryPage:
         seqs = [seq for seq in sorted(self.messages) if before_seq is None or seq < before_seq][-limit:]
-        return HistoryPage(items=[self.messages[seq] for seq in seqs], next_cursor=None)
+        return HistoryPage(items=[self.quoted(seq) for seq in seqs], next_cursor=None)
+
+    def quoted(self, seq: int) -> MessageState:
+        """A message as history shows it."""
+        state = self.messages[seq]
+        if state.reply_to_id is None:
+            return state
+        target = self.messages[int(state.reply_to_id.rpartition("~")[2])]
+        quote = Quote(id=target.id, sender_id=target.sender_id, content=target.content[:200], deleted=target.deleted)
+        return state.model_copy(update={"reply_to": quote})
 
     def sync(
         self, since_rev: int | None, *, limit: int = 500, ref: str | None = None
@@ -212,7 +254,7 @@ class ThreadModel:
         return ThreadState(
             id=self.id,
             title=self.title,
-            metadata=None,
+            metadata=self.metadata,
             created_by=UserId("alice"),
             created_at=AT,
             last_seq=self.last_seq,
@@ -221,12 +263,35 @@ class ThreadModel:
             members=[],
         )
 
+    def detail(self, user: str) -> ThreadDetail:
+        row = self.members.get(user)
+        read_seq = row.state.read_seq if row is not None else 0
+        own = OwnState(
+            read_seq=read_seq,
+            unread=self.last_seq - read_seq,
+            marked_unread_seq=None,
+            archived=False,
+            muted=False,
+            show_receipts=True,
+        )
+        state = self.details().model_copy(update={"members": self.member_states()})
+        return ThreadDetail(**dict(state), own=own)
+
     def _next_rev(self) -> int:
         self.rev += 1
         return self.rev
 
-    def _message_event(self, state: MessageState) -> Change:
-        kind = MessageDeleted if state.deleted else MessageUpdated if state.edited else MessageCreated
+    def _change(self, known: MessageState, **changes: Any) -> list[Change]:
+        state = self.messages[known.seq] = known.model_copy(update={**changes, "rev": self._next_rev()})
+        return [self._live(state)]
+
+    def _live(self, state: MessageState) -> Change:
+        return self._message_event(state, state.rev - 1)
+
+    def _message_event(self, state: MessageState, known_rev: int) -> Change:
+        """As told to somebody who has seen everything through `known_rev`: what is new to them is a new message."""
+        is_new = self.created_revs[state.seq] > known_rev
+        kind = MessageDeleted if state.deleted else MessageCreated if is_new else MessageUpdated
         return kind(thread_id=self.id, rev=state.rev, data=state)
 
     def _thread_event(self) -> Change:

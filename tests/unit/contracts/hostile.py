@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chatterbus_contracts.ids import ID_PATTERN, MESSAGE_ID_PATTERN
+from chatterbus_contracts.ids import ATTACHMENT_ID_PATTERN, ID_PATTERN, MESSAGE_ID_PATTERN
 
 HOSTILE_IDS: dict[str, str] = {
     "wildcard": "*",
@@ -47,6 +47,22 @@ HOSTILE_MESSAGE_IDS: dict[str, str] = HOSTILE_IDS | {
     "fraction": "a~1.5",
 }
 
+# And these where an attachment's id is wanted.
+HOSTILE_ATTACHMENT_IDS: dict[str, str] = HOSTILE_IDS | {
+    "a message's": "a~1",
+    "31 digits": "a~f" + "0" * 31,
+    "33 digits": "a~f" + "0" * 33,
+    "capital digits": "a~f" + "A" * 32,
+    "no file mark": "a~" + "0" * 33,
+    "no thread": "~f" + "0" * 32,
+}
+
+HOSTILE: dict[str, dict[str, str]] = {
+    ID_PATTERN: HOSTILE_IDS,
+    MESSAGE_ID_PATTERN: HOSTILE_MESSAGE_IDS,
+    ATTACHMENT_ID_PATTERN: HOSTILE_ATTACHMENT_IDS,
+}
+
 
 def id_fields(model: type[BaseModel]) -> Iterator[tuple[str, bool, str]]:
     """(alias, is it a list, pattern) of each id field of the model, from its JSON schema."""
@@ -54,7 +70,7 @@ def id_fields(model: type[BaseModel]) -> Iterator[tuple[str, bool, str]]:
         for arm in schema.get("anyOf", [schema]):
             is_list = arm.get("type") == "array"
             pattern = (arm["items"] if is_list else arm).get("pattern")
-            if pattern in (ID_PATTERN, MESSAGE_ID_PATTERN):
+            if pattern in HOSTILE:
                 yield alias, is_list, pattern
 
 

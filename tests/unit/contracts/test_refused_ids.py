@@ -7,9 +7,16 @@ import pytest
 
 from chatterbus_contracts import ids, rest, subjects
 from chatterbus_contracts.codec import DecodeError, Wire, decode, decode_object
-from chatterbus_contracts.ids import MESSAGE_ID_PATTERN, InvalidId
+from chatterbus_contracts.ids import InvalidId
 from tests.contract.golden_files import adapter, names, parts
-from tests.unit.contracts.hostile import HOSTILE_IDS, HOSTILE_MESSAGE_IDS, id_fields, poisoned
+from tests.unit.contracts.hostile import (
+    HOSTILE,
+    HOSTILE_ATTACHMENT_IDS,
+    HOSTILE_IDS,
+    HOSTILE_MESSAGE_IDS,
+    id_fields,
+    poisoned,
+)
 
 BODIES: list[tuple[type[Wire], dict[str, object]]] = [
     (rest.CreateThreadBody, {"id": "t"}),
@@ -36,7 +43,7 @@ def test_a_hostile_id_is_refused_in_every_field(
     model: type[Wire], valid: dict[str, object], field: tuple[str, bool, str]
 ) -> None:
     alias, is_list, pattern = field
-    for what, text in (HOSTILE_MESSAGE_IDS if pattern == MESSAGE_ID_PATTERN else HOSTILE_IDS).items():
+    for what, text in HOSTILE[pattern].items():
         value = poisoned(valid, alias, is_list, text)
         with pytest.raises(DecodeError) as as_json:
             decode(adapter(model), json.dumps(value).encode())
@@ -51,6 +58,12 @@ def test_every_frame_with_a_thread_is_among_the_cases() -> None:
     cases = {case.id for case in CASES}
     assert {"SendMessage.threadId", "Auth.deviceId", "SendRead.messageId", "StoreMessage.mentions"} <= cases
     assert {"AskSync.threadId", "AskMessage.messageId", "SendMessageBody.attachmentIds"} <= cases
+    assert {
+        "React.messageId",
+        "RemoveMember.memberId",
+        "AskAttachment.attachmentId",
+        "StoreMessage.attachmentIds",
+    } <= cases
     assert len(cases) > 60
 
 
@@ -66,6 +79,12 @@ def test_the_parse_functions_refuse_a_hostile_id(parse, text: str) -> None:
 def test_splitting_refuses_what_is_no_message_id(text: str) -> None:
     with pytest.raises(InvalidId):
         ids.split_message_id(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE_ATTACHMENT_IDS.values(), ids=HOSTILE_ATTACHMENT_IDS)
+def test_splitting_refuses_what_is_no_attachment_id(text: str) -> None:
+    with pytest.raises(InvalidId):
+        ids.split_attachment_id(text)
 
 
 @pytest.mark.parametrize("text", HOSTILE_IDS.values(), ids=HOSTILE_IDS)

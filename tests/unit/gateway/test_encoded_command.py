@@ -27,6 +27,7 @@ def test_a_message_in_wire_form_is_the_command_with_all_its_fields(frame: SendMe
         content=frame.content,
         message_type=frame.message_type,
         reply_to_id=frame.reply_to_id,
+        attachment_ids=frame.attachment_ids,
         mentions=frame.mentions,
         metadata=frame.metadata,
     )

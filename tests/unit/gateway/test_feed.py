@@ -119,6 +119,30 @@ def test_a_removed_member_gets_the_frame_that_says_so_and_nothing_after() -> Non
     assert anna.got == ["state1", "2", "member_removed", "4"]
 
 
+def test_an_expelled_user_gets_the_notice_on_every_connection_and_nothing_after() -> None:
+    feed = Feed(ThreadId("t"))
+    anna, bob, ahead = joined(feed, "anna", 1), joined(feed, "bob", 1), joined(feed, "bob", 3)
+    joining = Listener(UserId("bob"))
+    feed.begin_join(joining)
+    assert feed.expel(UserId("bob"), ws_frame(b'{"type":"error"}')) == 2
+    feed.receive([event(2), event(3), event(4)])
+    assert anna.got == ["state1", "2", "3", "4"]
+    assert (bob.got, ahead.got) == (["state1", "error"], ["state3", "error"])
+    assert (bob.left, ahead.left, joining.left) == (["t"], ["t"], [])
+    feed.complete_join(joining, 4, state(4))  # the store took him for a member after the removal: he is one again
+    feed.receive([event(5)])
+    assert joining.got == ["state4", "5"]
+
+
+def test_who_joins_while_the_place_is_lost_is_told_behind_the_state() -> None:
+    feed = Feed(ThreadId("t"))
+    bob = Listener(UserId("bob"))
+    feed.begin_join(bob)
+    feed.lose_place()
+    feed.complete_join(bob, 4, state(4))
+    assert (bob.got, feed.resyncs) == (["state4", "resync"], 1)
+
+
 def test_a_member_removed_while_joining_does_not_get_live() -> None:
     feed = Feed(ThreadId("t"))
     bob = Listener(UserId("bob"))
@@ -140,6 +164,25 @@ def test_too_much_during_a_join_is_not_kept_and_said() -> None:
         feed.receive([Event("message", rev, big)])
     feed.complete_join(anna, 1, state(1))
     assert anna.got == ["state1", "resync"]
+
+
+def test_a_member_removed_during_a_join_that_overflowed_is_told_so_and_does_not_get_live() -> None:
+    feed = Feed(ThreadId("t"))
+    anna, bob = Listener(UserId("anna")), Listener(UserId("bob"))
+    for listener in (anna, bob):
+        feed.begin_join(listener)
+    feed.receive([event(2, "member_removed", "bob")])
+    big = json.dumps({"type": "message", "rev": 3, "data": "x" * 60_000}).encode()
+    last = 3 + HELD_MAX_BYTES // len(big)
+    for rev in range(3, last + 1):
+        feed.receive([Event("message", rev, big)])
+    for listener in (anna, bob):
+        feed.complete_join(listener, 1, state(1))
+    feed.receive([event(last + 1)])
+    assert bob.got == ["state1", "resync", "member_removed"]
+    assert bob.left == ["t"]
+    assert anna.got[:2] == ["state1", "resync"]
+    assert anna.left == []
 
 
 def test_typing_does_not_come_back_to_its_own_user() -> None:

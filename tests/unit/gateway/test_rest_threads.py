@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chatterbus_contracts.commands import AddMember, CreateThread, MoveCursor
+from chatterbus_contracts.commands import AddMember, CreateThread, MoveCursor, RemoveMember, UpdateThread
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.queries import AskChanges, AskMembership, AskThread, AskThreads, AskUnread
 from chatterbus_gateway.rest.unread import LAST
@@ -77,6 +77,65 @@ async def test_members_added_in_part_are_not_called_rejected(rest: Rest) -> None
     problem(response, ErrorCode.FORBIDDEN)
 
 
+async def test_a_client_is_not_told_to_try_again_what_can_never_succeed(rest: Rest) -> None:
+    codes = {"bob": None, "carol": ErrorCode.QUEUE_FULL, "alice": ErrorCode.LAST_OWNER}
+
+    def some(command: Any) -> Any:
+        code = codes[command.member.user_id]
+        return acked(command) if code is None else refused(code)(command)
+
+    rest.queue.outcomes["member.add"] = some
+    async with rest.client() as client:
+        body = {"members": [{"userId": user} for user in codes]}
+        response = await client.post("/api/chat/threads/t1/members", json=body)
+    assert "the other members were added" in problem(response, ErrorCode.LAST_OWNER)["detail"]
+
+
+@pytest.mark.parametrize("user", ["bob", "alice"])
+async def test_a_removed_member_leaves_nothing_to_show(rest: Rest, user: str) -> None:
+    async with rest.client() as client:
+        response = await client.delete(f"/api/chat/threads/t1/members/{user}")
+    assert (response.status_code, response.content) == (204, b"")
+    (command,) = rest.queue.commands
+    assert isinstance(command, RemoveMember)
+    assert (command.thread_id, command.user_id, command.member_id) == ("t1", "alice", user)
+    assert rest.store.asked == []
+
+
+async def test_the_last_owner_cannot_leave(rest: Rest) -> None:
+    rest.queue.outcomes["member.remove"] = refused(ErrorCode.LAST_OWNER)
+    async with rest.client() as client:
+        problem(await client.delete("/api/chat/threads/t1/members/alice"), ErrorCode.LAST_OWNER)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "title", "metadata"),
+    [
+        ({"title": "Two"}, ["title"], "Two", None),
+        ({"title": None}, ["title"], None, None),
+        ({"metadata": {"a": 1}}, ["metadata"], None, {"a": 1}),
+        ({"metadata": None, "title": "Two"}, ["metadata", "title"], "Two", None),
+    ],
+)
+async def test_what_is_present_is_set_and_null_clears(
+    rest: Rest, body: dict[str, Any], fields: list[str], title: str | None, metadata: Any
+) -> None:
+    rest.store.answers["thread"] = {"id": "t1", "title": title}
+    async with rest.client() as client:
+        response = await client.patch("/api/chat/threads/t1", json=body)
+    assert (response.status_code, response.json()) == (200, {"id": "t1", "title": title})
+    (command,) = rest.queue.commands
+    assert isinstance(command, UpdateThread)
+    assert (command.fields, command.title, command.metadata) == (fields, title, metadata)
+
+
+@pytest.mark.parametrize("body", [{}, {"tittle": "x"}, {"title": ""}, {"title": "x" * 201}, {"metadata": []}, []])
+async def test_an_update_of_nothing_or_to_what_may_not_be_is_refused(rest: Rest, body: Any) -> None:
+    async with rest.client() as client:
+        problem(await client.patch("/api/chat/threads/t1", json=body), ErrorCode.BAD_REQUEST)
+    assert rest.queue.commands == []
+
+
 async def test_reads_are_passed_on_with_what_was_asked(rest: Rest) -> None:
     async with rest.client() as client:
         for path in (
@@ -85,6 +144,8 @@ async def test_reads_are_passed_on_with_what_was_asked(rest: Rest) -> None:
             "/api/chat/threads/t1/changes?sinceRev=7&cursor=90",
             "/api/chat/threads?cursor=abc&limit=100",
             "/api/chat/threads/alice/user",
+            "/api/chat/threads?archived=true",
+            "/api/chat/threads/alice/user?archived=true&limit=7",
             "/api/chat/unread",
         ):
             response = await client.get(path)
@@ -96,6 +157,8 @@ async def test_reads_are_passed_on_with_what_was_asked(rest: Rest) -> None:
         ("changes", AskChanges(thread_id="t1", user_id="alice", since_rev=90, limit=200)),
         ("threads", AskThreads(user_id="alice", cursor="abc", limit=100)),
         ("threads", AskThreads(user_id="alice")),
+        ("threads", AskThreads(user_id="alice", archived=True)),
+        ("threads", AskThreads(user_id="alice", archived=True, limit=7)),
         ("unread", AskUnread(user_id="alice")),
     ]
 

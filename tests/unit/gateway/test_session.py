@@ -17,6 +17,7 @@ from chatterbus_gateway.outcome import Queued
 from chatterbus_gateway.policy import SocketPolicy
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.requests import HANDLERS
+from tests.contract.golden_files import golden
 from tests.unit.gateway.session_shell import ANNA, Shell
 
 MESSAGE = {"type": "message", "threadId": "t1", "content": "Hello", "clientMessageId": "m1"}
@@ -32,7 +33,7 @@ def test_every_client_frame_has_a_handler() -> None:
 @pytest.mark.parametrize("kind", [name for name in CLIENT_FRAMES if name != "auth"])
 def test_nothing_but_auth_is_accepted_before_auth(kind: str) -> None:
     shell = Shell()
-    (error,) = shell.say(type=kind, threadId="t1", content="x", seq=1)
+    (error,) = shell.say_raw(json.dumps(golden("client", kind)))
     assert error["code"] == "AUTH_REQUIRED"
     assert shell.closed == [CloseCode.AUTH_FAILED]
     assert not shell.commands
@@ -285,6 +286,13 @@ def test_too_many_unanswered_requests_are_refused() -> None:
 def test_large_frames_are_not_echoed() -> None:
     shell = Shell().open()
     (error,) = shell.say(**MESSAGE, messageType="system", metadata={"note": "x" * 2_000})
+    assert "originalMessage" not in error
+
+
+def test_a_large_malformed_frame_is_not_echoed_and_its_sender_can_match_the_error() -> None:
+    shell = Shell().open()
+    (error,) = shell.say(**MESSAGE, metadata={"card": "x" * 9_000}, ref="r")
+    assert (error["code"], error["clientMessageId"], error["ref"]) == ("BAD_FRAME", "m1", "r")
     assert "originalMessage" not in error
 
 

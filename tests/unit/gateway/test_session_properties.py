@@ -20,7 +20,22 @@ FRAMES = any_of(dict(CLIENT_FRAMES)).map(lambda frame: encode(frame).decode())
 OBJECTS = st.builds(
     lambda kind, rest: json.dumps({**rest, "type": kind}), st.sampled_from([*CLIENT_FRAMES, "x"]), json_objects()
 )
-TEXTS = st.text(max_size=50) | FRAMES | OBJECTS
+# Ids and emoji drawn by themselves hardly ever fit together.
+CHANGES = st.builds(
+    lambda kind, place, rest: json.dumps({"type": kind, "threadId": "t1", "messageId": place, **rest}),
+    st.sampled_from(["message_edit", "message_delete", "reaction", "mark_unread"]),
+    st.sampled_from(["t1~1", "t2~1"]),
+    st.fixed_dictionaries(
+        {
+            "content": st.sampled_from(["x", " ", "x" * 16_001]),
+            "emoji": st.sampled_from(["👍", "❤", "no"]),
+            "action": st.sampled_from(["add", "remove"]),
+            "seq": st.integers(0, 2),
+        },
+        optional={"ref": st.just("r")},
+    ),
+)
+TEXTS = st.text(max_size=50) | FRAMES | OBJECTS | CHANGES
 PLENTY = SocketPolicy(frames_burst=10_000, bad_frames_max=10_000)
 UNANSWERED = {"typing", "delivered_receipt", "read_receipt"}
 

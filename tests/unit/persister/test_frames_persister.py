@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from chatterbus_contracts.codec import encode
 from chatterbus_contracts.commands import COMMANDS
 from chatterbus_contracts.errors import ERRORS, ErrorCode, Refusal
 from chatterbus_contracts.frames.server import Ack, Error, MessageAck, decode_server_frame
 from chatterbus_contracts.ids import ClientMessageId, CommandId, ThreadId, UserId
 from chatterbus_contracts.queries import QUERIES
-from chatterbus_contracts.states import MemberState, MessageState, MessageType, Role, ThreadState
+from chatterbus_contracts.states import MemberState, MessageState, MessageType, OwnState, Role, ThreadState
 from chatterbus_persister import frames
 from chatterbus_persister.ledger.echoes import ECHOES
 from chatterbus_persister.ledger.handlers import HANDLERS
 from chatterbus_persister.ledger.outcome import (
     CursorMoved,
     LedgerEvent,
-    MemberJoined,
+    MembershipChanged,
+    MessageChanged,
     MessageStored,
     Outcome,
     ThreadChanged,
@@ -36,26 +36,59 @@ THREAD = ThreadRow(T, "title", {"a": [1, None]}, False, ANN, START, 7, 12, START
 BARE_THREAD = ThreadRow(T, None, None, True, ANN, START)
 MEMBER = MemberRow(T, ANN, "client", Role.OWNER, START, None, 5, 9, START, 4, 8, START, 2, 9)
 MESSAGE = MessageRow(
-    T, 7, 12, ANN, "client", ClientMessageId("c1"), MessageType.FILE, "hi", 3, [UserId("bob")], {"x": 1}, START
+    T,
+    7,
+    12,
+    ANN,
+    "client",
+    ClientMessageId("c1"),
+    MessageType.FILE,
+    "hi",
+    3,
+    [UserId("bob")],
+    {"x": 1},
+    START,
+    reactions={"👍": [ANN, UserId("bob")], "🎉": [ANN]},
+    attachments=[
+        {
+            "id": "t~f" + "0" * 32,
+            "name": "é.png",
+            "contentType": "image/png",
+            "sizeBytes": 7,
+            "width": 2,
+            "height": 1,
+            "thumbnail": thumbnail,
+        }
+        for thumbnail in (True, False)
+    ],
+    created_rev=12,
 )
-BARE_MESSAGE = MessageRow(T, 1, 3, ANN, "user", ClientMessageId("c1"), MessageType.TEXT, "", None, [], None, START)
+BARE_MESSAGE = MessageRow(
+    T, 1, 3, ANN, "user", ClientMessageId("c1"), MessageType.TEXT, "", None, [], None, START, created_rev=3
+)
+EDITED = replace(MESSAGE, edited_at=START, rev=13)
+DELETED = replace(MESSAGE, content="", deleted_at=START, rev=14)
 STATES: list[tuple[type[Any], Any]] = [
     (MessageState, frames.message_state(MESSAGE)),
     (MessageState, frames.message_state(BARE_MESSAGE)),
-    (MessageState, frames.message_state(replace(MESSAGE, edited_at=START))),
-    (MessageState, frames.message_state(replace(MESSAGE, deleted_at=START))),
+    (MessageState, frames.message_state(EDITED)),
+    (MessageState, frames.message_state(DELETED)),
     (MemberState, frames.member_state(MEMBER)),
     (ThreadState, frames.thread_state(THREAD, [MEMBER])),
     (ThreadState, frames.thread_state(BARE_THREAD, [])),
+    (OwnState, frames.own_state(THREAD, MEMBER)),
+    (OwnState, frames.own_state(THREAD, replace(MEMBER, archived_seq=7, marked_unread_seq=2, muted=True))),
 ]
 EVENTS: list[tuple[str, LedgerEvent]] = [
     ("message", MessageStored(MESSAGE)),
     ("message", MessageStored(BARE_MESSAGE)),
-    ("message_updated", MessageStored(replace(MESSAGE, edited_at=START))),
-    ("message_deleted", MessageStored(replace(MESSAGE, edited_at=START, deleted_at=START))),
+    ("message_updated", MessageChanged(EDITED)),
+    ("message_updated", MessageChanged(replace(BARE_MESSAGE, rev=9))),
+    ("message_deleted", MessageChanged(DELETED)),
+    ("message_deleted", MessageStored(DELETED)),
     ("thread_updated", ThreadChanged(THREAD, 1)),
-    ("member_added", MemberJoined(MEMBER, 2)),
-    ("member_removed", MemberJoined(replace(MEMBER, removed_at=START), 2)),
+    ("member_added", MembershipChanged(MEMBER, 2)),
+    ("member_removed", MembershipChanged(replace(MEMBER, removed_at=START), 2)),
     ("read_receipt", CursorMoved(MEMBER, "read_receipt", 4, 8)),
     ("delivered_receipt", CursorMoved(MEMBER, "delivered_receipt", 5, 9)),
 ]
@@ -64,7 +97,10 @@ EVENTS: list[tuple[str, LedgerEvent]] = [
 @pytest.mark.parametrize(("model", "state"), STATES)
 def test_a_state_has_exactly_the_fields_of_its_contract(model: type[Any], state: dict[str, Any]) -> None:
     encoded = frames.encode_json(state)
-    assert frames.encode_json(model.model_validate_json(encoded).model_dump(by_alias=True)) == encoded
+    decoded = model.model_validate_json(encoded)
+    assert decoded.model_dump_json(by_alias=True, exclude_unset=True).encode() == encoded
+    left_out = {name for name, field in model.model_fields.items() if field.is_required()} - decoded.model_fields_set
+    assert left_out == set()
 
 
 @pytest.mark.parametrize(("kind", "event"), EVENTS)
@@ -72,7 +108,7 @@ def test_an_event_is_the_frame_of_its_contract(kind: str, event: LedgerEvent) ->
     told = frames.event_of(event)
     frame: Any = decode_server_frame(told.frame)
     assert (told.type, frame.type, frame.rev) == (kind, kind, told.rev)
-    assert encode(frame) == told.frame
+    assert frame.model_dump_json(by_alias=True, exclude_unset=True).encode() == told.frame
 
 
 def test_every_event_of_the_ledger_has_a_frame() -> None:
@@ -85,6 +121,19 @@ def test_a_stored_message_is_acked_with_its_place() -> None:
     assert isinstance(frame, MessageAck)
     assert (answer.applied, frame.status, frame.server_message_id, frame.seq, frame.rev) == (True, "sent", "t~7", 7, 12)
     assert (frame.client_message_id, frame.created_at) == ("c1", "2026-01-31T12:00:00.500Z")
+
+
+def test_a_message_is_acked_with_the_rev_it_came_with_whatever_became_of_it() -> None:
+    answer = frames.answer_of(Outcome(send("t", "ann", "c1"), message=EDITED))
+    frame = decode_server_frame(answer.frame)
+    assert isinstance(frame, MessageAck)
+    assert frame.rev == 12
+
+
+def test_a_message_changed_before_it_was_told_of_is_new_to_who_never_saw_it() -> None:
+    assert frames.message_frame(EDITED, known_rev=11)["type"] == "message"
+    assert frames.message_frame(EDITED, known_rev=12)["type"] == "message_updated"
+    assert frames.message_frame(DELETED, known_rev=11)["type"] == "message_deleted"
 
 
 def test_any_other_command_is_acked_with_its_ref() -> None:

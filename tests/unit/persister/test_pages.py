@@ -19,6 +19,15 @@ from tests.kit.ledger_fake import FakeConnection, Tables
 from tests.kit.ledger_worker import START
 
 NATS_PAYLOAD_MAX_BYTES = 1 << 20
+ATTACHMENT = {
+    "id": "t" * 128 + "~f" + "0" * 32,
+    "name": "é" * 255,
+    "contentType": "image/png",
+    "sizeBytes": 2**31,
+    "width": 10_000,
+    "height": 10_000,
+    "thumbnail": True,
+}
 
 
 def thread_of(messages: int, **fields: object) -> Tables:
@@ -73,9 +82,12 @@ def test_a_page_is_the_longest_start_that_fits_and_never_empty(sizes: list[int],
         {"content": "👩" * 16_000},
         {"mentions": ["m" * 128] * 50},
         {"metadata": {"k": "x" * 8_000}},
+        {"reactions": {"👍": [f"{number:0128}" for number in range(1_000)]}},
+        {"attachments": [ATTACHMENT] * 10},
+        {"reply_to_seq": 1, "content": "👩" * 500},
         {"mentions": ["m" * 128] * 50, "metadata": {"k": "é" * 4_000}, "content": "x" * 16_000},
     ],
-    ids=["content", "mentions", "metadata", "all"],
+    ids=["content", "mentions", "metadata", "reactions", "attachments", "quotes", "all"],
 )
 async def test_a_page_of_the_heaviest_messages_fits_a_nats_message(fields: dict[str, object]) -> None:
     connection = FakeConnection(thread_of(HISTORY_PAGE_MAX, **fields))

@@ -4,7 +4,8 @@ from chatterbus_contracts.ids import ThreadId, UserId
 from chatterbus_contracts.states import Role
 from chatterbus_persister.ledger.row_cache import RowCache
 from chatterbus_persister.ledger.rows import MemberRow, ThreadRow
-from chatterbus_persister.ledger.working_set import Keys, WorkingSet
+from chatterbus_persister.ledger.working_set import Keys, WorkingSet, keys_of
+from tests.kit.ledger_commands import edit, register, remove
 from tests.kit.ledger_worker import START
 
 
@@ -54,3 +55,21 @@ def test_after_forgetting_everything_is_loaded() -> None:
     cache.keep(rows("t"))
     cache.forget()
     assert list(cache.missing(keys("t")).threads) == ["t"]
+
+
+def test_messages_files_and_owners_are_always_asked_for() -> None:
+    cache = RowCache(10)
+    cache.keep(rows("t"))
+    asked = keys_of([remove("t", "ann", "bob"), edit("t", "ann", 1, "x"), register("t", "ann", 1)])
+    missing = cache.missing(asked)
+    assert (missing.owners, missing.messages, missing.attachments) == (asked.owners, asked.messages, asked.attachments)
+    assert list(missing.threads) == []
+
+
+def test_an_owner_who_was_loaded_though_remembered_is_the_remembered_one() -> None:
+    cache = RowCache(10)
+    kept = rows("t")
+    cache.keep(kept)
+    together = cache.working_set(keys_of([remove("t", "bob", "bob")]), rows("t"))
+    key = (ThreadId("t"), UserId("ann"))
+    assert together.members[key] is kept.members[key]
