@@ -17,16 +17,18 @@ from rich.console import Console
 from bench.cores import Usage, pin
 from bench.fanout import fanout
 from bench.latency import latency
+from bench.ledger import ledger
 from bench.report import show
 from bench.stack import LIMITS_OFF, Stack, stack
 from bench.throughput import throughput
 
 RESULTS = Path(__file__).parent / "results"
 
-SCENARIOS: dict[str, Callable[[str, float], Awaitable[dict[str, Any]]]] = {
-    "latency": lambda url, seconds: latency(url, rate_per_s=100, pairs=10, seconds=seconds),
-    "throughput": lambda url, seconds: throughput(url, senders=20, threads=20, window=50, seconds=seconds),
-    "fanout": lambda url, seconds: fanout(url, members=500, window=4, seconds=seconds),
+SCENARIOS: dict[str, Callable[[Stack, float], Awaitable[dict[str, Any]]]] = {
+    "latency": lambda stack, seconds: latency(stack.ws, rate_per_s=100, pairs=10, seconds=seconds),
+    "throughput": lambda stack, seconds: throughput(stack.ws, senders=20, threads=20, window=50, seconds=seconds),
+    "fanout": lambda stack, seconds: fanout(stack.ws, members=500, window=4, seconds=seconds),
+    "ledger": lambda stack, _seconds: ledger(stack.ready["postgres"]),
 }
 
 
@@ -34,7 +36,7 @@ def measure(target: Stack, name: str, seconds: float) -> dict[str, Any]:
     """One scenario, with the CPU of each process while it ran."""
     usage = Usage(target.pids)
     usage.start()
-    figures = uvloop.run(SCENARIOS[name](target.ws, seconds))  # type: ignore[arg-type]
+    figures = uvloop.run(SCENARIOS[name](target, seconds))  # type: ignore[arg-type]
     return figures | {"core_share": usage.shares()}
 
 

@@ -9,14 +9,38 @@ from chatterbus_contracts import PROTOCOL_VERSION
 from chatterbus_contracts.frames.client import CLIENT_FRAMES
 from chatterbus_contracts.frames.server import SERVER_FRAMES
 from chatterbus_contracts.limits import LIMITS
-from chatterbus_contracts.states import MemberState, MessageState, ThreadState, ThreadSummary
+from chatterbus_contracts.states import (
+    AttachmentState,
+    MemberState,
+    MessageReceipt,
+    MessageRevision,
+    MessageState,
+    OwnState,
+    Quote,
+    ReactionState,
+    ThreadDetail,
+    ThreadState,
+    ThreadSummary,
+)
 from docs.generators import BANNER
 from docs.generators.golden import example
 from docs.generators.markdown import fields, flat, table
 from docs.generators.openapi import api
 from docs.generators.schema import definitions
 
-STATES: Final = (MessageState, MemberState, ThreadState, ThreadSummary)
+STATES: Final = (
+    MessageState,
+    ReactionState,
+    AttachmentState,
+    Quote,
+    MessageRevision,
+    MessageReceipt,
+    MemberState,
+    ThreadState,
+    OwnState,
+    ThreadDetail,
+    ThreadSummary,
+)
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 INTRO: Final = f"""
@@ -34,7 +58,10 @@ the models that encode and decode; machines read [the JSON Schema](schema/frames
   over types it does not know.
 - An optional field that is empty is left out of a frame. States (`data`) always carry all of their fields.
 - Identity fields (`userId`, `senderId`, `readerId`) may be left out; if they are there, they equal the token's.
-- An id is 1 to 128 characters of `A-Z a-z 0-9 _ - : @ + = |`. A message's id is `<threadId>~<seq>`.
+- An id is 1 to 128 characters of `A-Z a-z 0-9 _ - : @ + = |`. A message's id is `<threadId>~<seq>`,
+  a file's is `<threadId>~f<32 hex digits>`.
+- A reaction is exactly one emoji, however many code points it is joined of. It is kept in Unicode's fully-qualified
+  form (with U+FE0F where that belongs), so `❤` comes back as `❤️`.
 - `rev` counts all changes of a thread, without gaps. If a frame's `rev` is more than one higher than the last one you
   saw, something is missing: `subscribe` again with `sinceRev`, or `GET .../changes?sinceRev=`.
 
