@@ -129,7 +129,9 @@ class LedgerMachine(RuleBasedStateMachine):
         for item in batch.items:
             place, command = item.place, item.command
             assert not isinstance(command, DecodeError)
-            if not item.echo:
+            if item.echo:
+                self.answers[command.id].append(self.model.answer_now(command))
+            else:
                 assert self.applied[place.partition] < place.stream_seq, "applied twice"
                 self.answers.setdefault(command.id, []).append(self.model.apply(command))
         for partition, seq in batch.reached.items():
