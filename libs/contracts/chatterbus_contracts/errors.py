@@ -77,7 +77,7 @@ def _unknown(sender: str, when: str, client: str, status: int) -> ErrorRow:
 _E = ErrorCode
 ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     _E.AUTH_REQUIRED: _final("gateway", "no token came, or another frame before auth", "send auth first", 401),
-    _E.AUTH_FAILED: _final("gateway", "the token is malformed, wrongly signed or not for us", "get a new token", 401),
+    _E.AUTH_FAILED: _final("gateway", "the token or ticket is not good, or not for us", "get a new one", 401),
     _E.TOKEN_EXPIRED: _final("gateway", "the token's exp has passed", "get a new token", 401),
     _E.IDENTITY_MISMATCH: _final("gateway", "an identity field differs from the token's", "leave the field out", 403),
     _E.BAD_FRAME: _final("gateway", "the frame is no JSON object, or a field is missing or malformed", "fix it", 400),

@@ -19,7 +19,7 @@ from chatterbus_contracts.ids import (
     UserTypeField,
 )
 from chatterbus_contracts.limits import ATTACHMENTS_MAX, MEMBERS_PER_CREATE_MAX, MENTIONS_MAX
-from chatterbus_contracts.states import MessageType, Seq
+from chatterbus_contracts.states import MessageType, Seq, Time
 from chatterbus_contracts.text import Metadata, Text, Title
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -132,6 +132,13 @@ class ReceiptsBody(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [{"show": False}]})
 
     show: bool
+
+
+class Ticket(Wire):
+    """The answer to POST /api/auth/ticket: for one `auth` frame, before it expires."""
+
+    ticket: str
+    expires_at: Time
 
 
 class Problem(Wire):

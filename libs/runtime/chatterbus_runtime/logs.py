@@ -18,7 +18,19 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED: Final = "[redacted]"
 SENSITIVE: Final = frozenset(
-    {"token", "tokens", "secret", "secrets", "password", "passwords", "authorization", "content", "payload"}
+    {
+        "token",
+        "tokens",
+        "ticket",
+        "tickets",
+        "secret",
+        "secrets",
+        "password",
+        "passwords",
+        "authorization",
+        "content",
+        "payload",
+    }
 )
 # A key that says how much, not what: payload_bytes, token_count.
 MEASURES: Final = frozenset({"bytes", "count", "length", "size", "type", "limit", "s", "ms"})

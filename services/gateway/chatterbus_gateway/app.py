@@ -29,6 +29,7 @@ from chatterbus_gateway.settings import GatewaySettings
 from chatterbus_gateway.storage_choice import open_storage
 from chatterbus_gateway.store import Store
 from chatterbus_gateway.store_epoch import CHECK, StoreEpoch
+from chatterbus_gateway.tickets import TicketOffice
 from chatterbus_gateway.tokens import TokenVerifier
 from chatterbus_gateway.websocket import socket_protocol
 from chatterbus_runtime.health import Health
@@ -82,6 +83,7 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     counts = Counts()
     store = Store(link, settings.gateway_store_timeout_s)
     verifier = TokenVerifier.from_settings(settings)
+    tickets = TicketOffice(link, settings.gateway_store_timeout_s)
     publisher = JetStreamPublisher(link, ack_timeout_s=settings.gateway_publish_ack_timeout_s, retries=0)
     pending = PendingCommands(
         settings.gateway_max_in_flight, settings.gateway_answer_timeout_s, settings.gateway_queued_after_s
@@ -94,6 +96,7 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
         queue=queue,
         follower=follower,
         verifier=verifier,
+        tickets=tickets,
         epoch=epoch,
         admission=Admission(
             settings.gateway_allowed_origins, settings.gateway_trusted_proxies, settings.gateway_dev_mode
@@ -108,7 +111,7 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
         return
     files = Attachments.over(storage, settings)
     show_metrics(counts, gateway, files, registry)
-    rest = build_rest(settings, verifier, store, queue, health, files=files)
+    rest = build_rest(settings, verifier, store, queue, health, files=files, tickets=tickets)
     server = GatewayServer(rest, http_socket(gateway.wheel), socket_protocol(gateway))
     await epoch.poll()
     await verifier.warm_up()

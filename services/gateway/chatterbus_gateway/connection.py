@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -265,18 +266,24 @@ class Connection:
             self.session.auth_refused(refusal)
             return
         if principal is None:
-            self._gateway.spawn(self._verify(token))
+            self._gateway.spawn(self._check(self._gateway.verifier.verify, token))
         else:
             self.session.authenticated(principal, self._gateway.now_s(), time.time())
 
-    async def _verify(self, token: str) -> None:
+    def redeem(self, ticket: str) -> None:
+        """See Effects."""
+        self._gateway.spawn(self._check(self._gateway.tickets.redeem, ticket))
+
+    async def _check(self, bearer_of: Callable[[str], Awaitable[Principal]], credential: str) -> None:
         try:
             async with asyncio.timeout(self._gateway.policy.auth_deadline_s):
-                principal = await self._gateway.verifier.verify(token)
+                principal = await bearer_of(credential)
         except Refusal as refusal:
             self.session.auth_refused(refusal)
         except TimeoutError:
-            self.session.auth_refused(Refusal(ErrorCode.STORE_UNAVAILABLE, "the token's keys cannot be fetched"))
+            self.session.auth_refused(
+                Refusal(ErrorCode.STORE_UNAVAILABLE, "what auth brought cannot be checked in time")
+            )
         else:
             self.session.authenticated(principal, self._gateway.now_s(), time.time())
 

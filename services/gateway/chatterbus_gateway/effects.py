@@ -28,6 +28,9 @@ class Effects(Protocol):
     def verify(self, token: str) -> None:
         """Check a token; answered by `authenticated` or `auth_refused`, perhaps before this returns."""
 
+    def redeem(self, ticket: str) -> None:
+        """Use up a ticket; answered as `verify` is, later."""
+
     def welcome(self, principal: Principal) -> None:
         """Count and index the connection, and send auth_success. Raises Refusal when a cap is reached."""
 

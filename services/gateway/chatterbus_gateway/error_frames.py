@@ -2,7 +2,7 @@
 
 Promises: `retryable` and `fate` come from the table of codes; the frame carries whatever lets its sender match it
 (`clientMessageId`, `ref`, `threadId`); `originalMessage` echoes only what this client sent, only when it is small, and
-never a token.
+never a token or a ticket.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chatterbus_contracts.ids import ThreadId
 
 ECHO_MAX_BYTES: Final = 1_024
 _NAMES_MAX_CHARS: Final = 128
-_SECRETS: Final = ("token",)
+_SECRETS: Final = ("token", "ticket")
 
 
 def error_frame(refusal: Refusal, request: ClientFrame | None) -> Error:

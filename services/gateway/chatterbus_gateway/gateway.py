@@ -35,6 +35,7 @@ from chatterbus_gateway.policy import SocketPolicy
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.receipts import Cursor, Receipts
 from chatterbus_gateway.store_epoch import StoreEpoch
+from chatterbus_gateway.tickets import TicketOffice
 from chatterbus_gateway.timer_wheel import TICK_S, TimerWheel
 from chatterbus_gateway.tokens import TokenVerifier
 from chatterbus_gateway.turn_writer import TurnWriter
@@ -56,6 +57,7 @@ class Gateway:
         queue: CommandQueue,
         follower: Follower,
         verifier: TokenVerifier,
+        tickets: TicketOffice,
         epoch: StoreEpoch,
         admission: Admission,
         policy: SocketPolicy,
@@ -69,6 +71,7 @@ class Gateway:
         self.queue = queue
         self.follower = follower
         self.verifier = verifier
+        self.tickets = tickets
         self.admission = admission
         self.policy = policy
         self.counts = counts

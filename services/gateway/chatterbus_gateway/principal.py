@@ -1,8 +1,8 @@
 """Whom a connection or a request speaks for.
 
 Promises: a Principal is made in two places only, from a verified token or, in development mode, from what the client
-says of itself (`dev` is True then); every id in it has been parsed. Does not promise that the token is still valid
-when it is used: `expires_at` says until when.
+says of itself (`dev` is True then), and read back for the ticket it bought; every id in it has been parsed. Does not
+promise that the token is still valid when it is used: `expires_at` says until when.
 """
 
 from dataclasses import dataclass

@@ -51,7 +51,7 @@ RETRY_SOON_MS: Final = 1_000
 def on_auth(session: Session, frame: Auth) -> None:
     """Renew the token."""
     if session.auth is not None:
-        raise Refusal(ErrorCode.TOO_MANY_IN_FLIGHT, "a token is being verified", retry_after_ms=RETRY_SOON_MS)
+        raise Refusal(ErrorCode.TOO_MANY_IN_FLIGHT, "a token or ticket is being checked", retry_after_ms=RETRY_SOON_MS)
     session.begin_auth(frame)
 
 

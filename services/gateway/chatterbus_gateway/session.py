@@ -73,7 +73,7 @@ class Session:
         self.effects = effects
         self.state = State.NEW
         self.principal: Principal | None = None
-        self.auth: Auth | None = None  # whose token is being verified
+        self.auth: Auth | None = None  # whose token or ticket is being checked
         self.in_flight = 0
         self.threads: set[ThreadId] | frozenset[ThreadId] = _NO_THREADS  # followed, or about to be
         self.dev_threads: set[ThreadId] | None = None  # development mode: threads that were created on first use
@@ -206,16 +206,20 @@ class Session:
         return self.principal
 
     def begin_auth(self, auth: Auth) -> None:
-        """Find out whether its token is good."""
+        """Find out whether its token or ticket is good."""
         self.auth = auth
-        if auth.token is not None:
+        if auth.token is not None and auth.ticket is not None:
+            self.auth_refused(Refusal(ErrorCode.BAD_FRAME, "token and ticket: one of them is enough"))
+        elif auth.ticket is not None:
+            self.effects.redeem(auth.ticket)
+        elif auth.token is not None:
             self.effects.verify(auth.token)
         elif self.policy.dev_mode and auth.user_id is not None:
             user_type = auth.user_type or DEFAULT_USER_TYPE
             principal = Principal(user_id=auth.user_id, user_type=user_type, name=auth.name, dev=True)
             self.authenticated(principal, self.heard_s, 0.0)
         else:
-            self.auth_refused(Refusal(ErrorCode.AUTH_REQUIRED, "auth needs a token"))
+            self.auth_refused(Refusal(ErrorCode.AUTH_REQUIRED, "auth needs a token or a ticket"))
 
     def add_thread(self, thread_id: ThreadId) -> None:
         """Count a thread that is about to be followed. Raises Refusal."""
@@ -258,6 +262,8 @@ class Session:
         self.close(CloseCode.AUTH_FAILED, "auth required")
 
     def _enter(self, auth: Auth, principal: Principal, now_s: float, unix_s: float) -> None:
+        if principal.dev and not self.policy.dev_mode:  # by the ticket of a gateway that is
+            raise Refusal(ErrorCode.AUTH_FAILED, "the ticket was bought in development mode")
         check_identity(principal, auth.user_id, auth.user_type)
         if self.principal is not None:
             check_identity(self.principal, principal.user_id, principal.user_type)

@@ -25,7 +25,7 @@ TOKENS = {
 
 
 class Shell:
-    """Implements Effects. Tokens are names of TOKENS; `later` stands for one that needs a fetch."""
+    """Implements Effects. Tokens are names of TOKENS; `later` stands for one that needs a fetch. So are tickets."""
 
     def __init__(self, policy: SocketPolicy | None = None) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -37,6 +37,7 @@ class Shell:
         self.pings = 0
         self.closed: list[CloseCode] = []
         self.verifying: list[str] = []
+        self.redeeming: list[str] = []
         self.queue_refuses: Refusal | None = None
         self.user_full = False
         self.now_s = 0.0
@@ -69,6 +70,12 @@ class Shell:
             self.session.authenticated(TOKENS[token], self.now_s, UNIX_S + self.now_s)
         else:
             self.session.auth_refused(Refusal(ErrorCode.AUTH_FAILED, "the token is malformed"))
+
+    def redeem(self, ticket: str) -> None:
+        if ticket.startswith("later"):
+            self.redeeming.append(ticket)
+        else:
+            self.verify(ticket)
 
     def welcome(self, principal: Principal) -> None:
         if self.user_full:

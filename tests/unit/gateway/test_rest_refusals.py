@@ -46,6 +46,7 @@ ROUTES = [
     ("PUT", "/api/chat/messages/t1~1/reactions/%F0%9F%91%8D", None),
     ("DELETE", "/api/chat/messages/t1~1/reactions/%F0%9F%91%8D", None),
     ("GET", "/api/chat/search", None),
+    ("POST", "/api/auth/ticket", None),
     ("POST", "/api/chat/attachments", None),
     ("GET", f"/api/chat/attachments/t1~f{'0' * 32}", None),
 ]

@@ -24,14 +24,18 @@ from chatterbus_contracts.states import MessageType, Rev, Seq
 from chatterbus_contracts.text import Emoji, Metadata, Name, Ref, Text
 
 TOKEN_MAX_CHARS: Final = 16_384
+TICKET_MAX_CHARS: Final = 128
 
 
 class Auth(Wire):
     """Says who speaks. Answered by auth_success, or error and close; with `threadId` it also subscribes.
-    On an open socket it renews the token."""
+    On an open socket it renews the token. A token or a ticket, not both."""
 
     type: Literal["auth"] = "auth"
     token: Annotated[str, Field(max_length=TOKEN_MAX_CHARS)] | None = Field(default=None, description="a JWT")
+    ticket: Annotated[str, Field(max_length=TICKET_MAX_CHARS)] | None = Field(
+        default=None, description="bought with a token at POST /api/auth/ticket; good once, for 30 s"
+    )
     user_id: UserIdField | None = Field(default=None, description="the token's user, or (development mode) whoever")
     user_type: UserTypeField | None = None
     name: Name | None = None

@@ -24,6 +24,7 @@ from chatterbus_gateway.rest import (
     receipts,
     search,
     threads,
+    ticket,
     unread,
 )
 from chatterbus_gateway.rest.backend import Backend, Commands, Questions
@@ -50,6 +51,7 @@ ROUTERS: Final = (
     own_state.router,
     unread.router,
     search.router,
+    ticket.router,
     threads.router,
     own_threads.router,
 )
@@ -63,9 +65,10 @@ def build_rest(
     health: Health,
     registry: CollectorRegistry = REGISTRY,
     files: Attachments | None = None,
+    tickets: ticket.Tickets | None = None,
 ) -> FastAPI:
-    """The app, for the server that also takes the sockets. `registry` is what /metrics shows; without `files`, none are
-    taken or given. Starts nothing."""
+    """The app, for the server that also takes the sockets. `registry` is what /metrics shows; without `files` or
+    `tickets`, none are taken or given. Starts nothing."""
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -77,6 +80,7 @@ def build_rest(
     rates = RequestRates(settings.gateway_rate_frames_per_s, settings.gateway_rate_burst_frames)
     app.state.callers = Callers(verifier, rates, dev_mode=settings.gateway_dev_mode)
     app.state.attachments = files
+    app.state.tickets = tickets
     app.state.backend = Backend(store, command_queue, settings.gateway_id, settings.gateway_queued_after_s)
     probes = probe_routes(health, registry)
     documents = list(app.routes)

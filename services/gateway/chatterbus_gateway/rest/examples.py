@@ -15,7 +15,7 @@ from chatterbus_contracts.queries import (
     Unread,
     UnreadThread,
 )
-from chatterbus_contracts.rest import QueuedMessage
+from chatterbus_contracts.rest import QueuedMessage, Ticket
 from chatterbus_contracts.states import (
     AttachmentState,
     MemberState,
@@ -116,6 +116,7 @@ EXAMPLES: Final[dict[type[Wire], Wire]] = {
         ),
         Unread(items=[UnreadThread(thread_id=_THREAD, last_seq=7, read_seq=5, unread=2, muted=False)], total_unread=2),
         QueuedMessage(thread_id=_THREAD, client_message_id=ClientMessageId("a-7f3c")),
+        Ticket(ticket="hS0nXgk5mZ7dVb2yQwT1uCj8oPfLrE4aIs9KxM3NvBc", expires_at="2026-01-31T12:00:30.000Z"),
         Revisions(items=[MessageRevision(content="Here is the plane", edited_by=_ALICE, replaced_at=_EDITED)]),
         Receipts(thread_id=_THREAD, items=MEMBERS),
         MessageReceipts(message_id=_MESSAGE, items=[MessageReceipt(user_id=_BOB, delivered_at=_CREATED, read_at=None)]),
