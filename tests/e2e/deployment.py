@@ -43,6 +43,10 @@ class Deployment:
         """A process by its name in `up`, as of now."""
         return self.stack.pids[name]
 
+    def came_back(self, name: str, former_pid: int) -> bool:
+        """Whether `up` has started the process anew (while it is down it has no pid)."""
+        return self.stack.pids.get(name) not in (None, former_pid)
+
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to a process by its name in `up`."""
         os.kill(self.pid(name), number)

@@ -182,7 +182,7 @@ async def test_a_killed_service_loses_nothing_repeats_nothing_and_keeps_the_orde
         await until(lambda: seen.last_seq == 150 and seen.caught_up, 30, "bob sees all of it")
         expected = [str(number) for number in range(150)]
         assert contents(seen) == expected
-        await until(lambda: stack.pid(victim) != pid, 30, f"{victim} is back")
+        await until(lambda: stack.came_back(victim, pid), 30, f"{victim} is back")
         await alice.wait_online(30)
         events.end()
         assert [event.data.content async for event in events if isinstance(event, MessageCreated)] == expected

@@ -17,7 +17,11 @@ from tests.integration.gateway.ledger import Ledger
 async def test_messages_of_a_connection_are_stored_in_the_order_they_were_sent(
     start_gateway: Start, ledger: Ledger
 ) -> None:
-    gateway = await start_gateway(gateway_rate_frames_per_s=10_000, gateway_rate_burst_frames=10_000)
+    gateway = await start_gateway(
+        gateway_rate_frames_per_s=10_000,
+        gateway_rate_burst_frames=10_000,
+        gateway_queued_after_s=30,  # on a busy machine the notices would come between the acks
+    )
     anna = await gateway.login("anna")
     for n in range(300):
         await anna.say(type="message", threadId="t1", content=f"{n}", clientMessageId=f"m{n}")
