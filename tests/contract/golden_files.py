@@ -13,16 +13,47 @@ from chatterbus_contracts.codec import Wire
 from chatterbus_contracts.commands import COMMANDS
 from chatterbus_contracts.frames.client import CLIENT_FRAMES
 from chatterbus_contracts.frames.server import SERVER_FRAMES
+from chatterbus_contracts.own_states import OwnStateChanged
+from chatterbus_contracts.presence import (
+    AskAttending,
+    AskConnections,
+    AskOnline,
+    AskPresence,
+    Attending,
+    ChoosePresence,
+    Chosen,
+    Connections,
+    ConnectionsChanged,
+    Lease,
+    OnlineAnswer,
+    PresenceAnswer,
+)
 from chatterbus_contracts.queries import QUERIES
+from chatterbus_contracts.webhooks import HOOK_ASKS, HOOK_BODIES
 
 GOLDEN = Path(__file__).parent / "golden"
 
-# group -> name -> the models of the file; a query's file holds a question and its answer.
+# group -> name -> (model of the question, model of the answer), both in one file.
+PAIRS: dict[str, dict[str, tuple[type[Wire], type[Wire]]]] = {
+    "queries": {name: (query.ask, query.answer) for name, query in QUERIES.items()},
+    "hook_asks": {name: (asked.ask, asked.answer) for name, asked in HOOK_ASKS.items()},
+    "presence_asks": {
+        "attending": (AskAttending, Attending),
+        "choose": (ChoosePresence, Chosen),
+        "connections": (AskConnections, Connections),
+        "online": (AskOnline, OnlineAnswer),
+        "presence": (AskPresence, PresenceAnswer),
+    },
+}
+
+# group -> name -> the model of the file, or of the question in it.
 GROUPS: dict[str, dict[str, type[Wire]]] = {
     "client": dict(CLIENT_FRAMES),
     "server": dict(SERVER_FRAMES),
     "commands": dict(COMMANDS),
-    "queries": {name: query.ask for name, query in QUERIES.items()},
+    "hooks": dict(HOOK_BODIES),
+    "notices": {"connections_changed": ConnectionsChanged, "lease": Lease, "own_state_changed": OwnStateChanged},
+    **{group: {name: ask for name, (ask, _) in pairs.items()} for group, pairs in PAIRS.items()},
 }
 
 
@@ -39,9 +70,10 @@ def golden(group: str, name: str) -> Any:
 def parts(group: str, name: str) -> list[tuple[type[Wire], dict[str, Any]]]:
     """(model, example) of each value in a golden file."""
     value = golden(group, name)
-    if group != "queries":
+    if group not in PAIRS:
         return [(GROUPS[group][name], value)]
-    return [(QUERIES[name].ask, value["ask"]), (QUERIES[name].answer, value["answer"])]
+    ask, answer = PAIRS[group][name]
+    return [(ask, value["ask"]), (answer, value["answer"])]
 
 
 def adapter(model: type[Wire]) -> TypeAdapter[Wire]:

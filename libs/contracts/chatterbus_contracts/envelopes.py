@@ -3,7 +3,8 @@
 A gateway routes by the header and forwards the frame's bytes as they are, without decoding them.
 
 Promises: JSON without indentation holds no raw line break, so a line is a frame. `encode` and `decode` are inverse.
-An event line is ``<type> <rev> <frame>``; an answer line is ``<commandId> <1 applied, 0 refused> <frame>``.
+An event line is ``<type> <rev> <frame>``; an answer line is ``<commandId> <1 applied, 0 refused> <frame>``; a notice
+line, of the notifier for a user's connections, is ``<target> <type> <frame>``.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from chatterbus_contracts.codec import DecodeError
 from chatterbus_contracts.ids import CommandId
 
 ENVELOPE_MAX_BYTES: Final = 524_288
+EVERYWHERE: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,15 @@ class Answer:
     frame: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A frame for the connections of a user: all of them (`EVERYWHERE`), or the one with the id in `target`."""
+
+    target: str
+    type: str
+    frame: bytes
+
+
 def event_line(event: Event) -> bytes:
     """An event as a line of an envelope."""
     return b"%s %d %s" % (event.type.encode(), event.rev, event.frame)
@@ -41,6 +52,23 @@ def event_line(event: Event) -> bytes:
 def answer_line(answer: Answer) -> bytes:
     """An answer as a line of an envelope."""
     return b"%s %d %s" % (answer.command_id.encode(), answer.applied, answer.frame)
+
+
+def notice_line(notice: Notice) -> bytes:
+    """A notice as a line of an envelope."""
+    return b"%s %s %s" % (notice.target.encode(), notice.type.encode(), notice.frame)
+
+
+def decode_notices(data: bytes) -> list[Notice]:
+    """The notices of an envelope, or DecodeError."""
+    try:
+        notices = []
+        for line in data.split(b"\n"):
+            target, kind, frame = line.split(b" ", 2)
+            notices.append(Notice(target.decode(), kind.decode(), frame))
+    except ValueError:
+        raise DecodeError("malformed notice envelope") from None
+    return notices
 
 
 def decode_events(data: bytes) -> list[Event]:

@@ -45,6 +45,8 @@ class ErrorCode(StrEnum):
     QUEUE_UNAVAILABLE = "QUEUE_UNAVAILABLE"
     QUEUE_FULL = "QUEUE_FULL"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    PRESENCE_UNAVAILABLE = "PRESENCE_UNAVAILABLE"
+    WEBHOOKS_UNAVAILABLE = "WEBHOOKS_UNAVAILABLE"
     TIMEOUT = "TIMEOUT"
     DRAINING = "DRAINING"
     INTERNAL = "INTERNAL"
@@ -107,6 +109,8 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     _E.QUEUE_UNAVAILABLE: _again("gateway", "the queue can not be reached", "send again, same clientMessageId", 503),
     _E.QUEUE_FULL: _again("gateway", "the queue holds its maximum", "wait retryAfterMs, send again", 503),
     _E.STORE_UNAVAILABLE: _again("gateway", "nobody answers queries in time", "ask again later", 503),
+    _E.PRESENCE_UNAVAILABLE: _again("gateway", "nobody who keeps presence answers in time", "ask again later", 503),
+    _E.WEBHOOKS_UNAVAILABLE: _again("gateway", "nobody who delivers webhooks answers", "ask again later", 503),
     _E.TIMEOUT: _unknown(
         "gateway", "no answer in time; it may still be stored", "send again, same clientMessageId", 504
     ),

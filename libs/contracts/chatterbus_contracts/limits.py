@@ -34,6 +34,17 @@ LIMITS: Final[dict[str, Limit]] = {
     "search_page": Limit(50, "messages", "a screenful of snippets"),
     "revisions_page": Limit(100, "revisions", "the latest edits of a message"),
     "mentions": Limit(50, "per message", "each mention is counted for its user"),
+    "watched_users": Limit(200, "users per connection", "a page of contacts, not a directory"),
+    "presence_members": Limit(100, "members", "in larger threads presence is told of watched users only"),
+    "presence_asked": Limit(500, "users", "one answer stays well below a NATS message"),
+    "presence_page": Limit(200, "users", "a screenful or five"),
+    "contacts_page": Limit(500, "users", "one answer stays well below a NATS message"),
+    "positions_page": Limit(2_000, "threads", "one answer stays well below a NATS message"),
+    "positions_users": Limit(200, "users", "asked about in one question"),
+    "unread_snapshot": Limit(200, "threads", "the newest; the total counts all"),
+    "unread_mentions": Limit(1_000, "per thread", "more are counted as this many"),
+    "preview": Limit(140, "characters", "one line in an inbox or a notification"),
+    "deliveries_page": Limit(200, "attempts", "a screenful or five"),
     "members_per_create": Limit(500, "members", "one command creates them in one transaction"),
     "history_page": Limit(200, "messages", "a screenful or five; never the whole thread"),
     "changes_page": Limit(500, "changes", "one answer stays well below a NATS message"),
@@ -58,6 +69,17 @@ REVISIONS_PAGE_MAX: Final = LIMITS["revisions_page"].value
 MENTIONS_MAX: Final = LIMITS["mentions"].value
 MEMBERS_PER_CREATE_MAX: Final = LIMITS["members_per_create"].value
 HISTORY_PAGE_MAX: Final = LIMITS["history_page"].value
+WATCHED_USERS_MAX: Final = LIMITS["watched_users"].value
+PRESENCE_MEMBERS_MAX: Final = LIMITS["presence_members"].value
+PRESENCE_ASKED_MAX: Final = LIMITS["presence_asked"].value
+PRESENCE_PAGE_MAX: Final = LIMITS["presence_page"].value
+CONTACTS_PAGE_MAX: Final = LIMITS["contacts_page"].value
+POSITIONS_PAGE_MAX: Final = LIMITS["positions_page"].value
+POSITIONS_USERS_MAX: Final = LIMITS["positions_users"].value
+UNREAD_SNAPSHOT_MAX: Final = LIMITS["unread_snapshot"].value
+UNREAD_MENTIONS_MAX: Final = LIMITS["unread_mentions"].value
+PREVIEW_CHARS: Final = LIMITS["preview"].value
+DELIVERIES_PAGE_MAX: Final = LIMITS["deliveries_page"].value
 CHANGES_PAGE_MAX: Final = LIMITS["changes_page"].value
 THREADS_PAGE_MAX: Final = LIMITS["threads_page"].value
 PAGE_MAX_BYTES: Final = LIMITS["page_bytes"].value

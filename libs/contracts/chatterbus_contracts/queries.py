@@ -24,7 +24,11 @@ from chatterbus_contracts.frames.server import (
 from chatterbus_contracts.ids import AttachmentIdField, MessageIdField, ThreadIdField, UserIdField
 from chatterbus_contracts.limits import (
     CHANGES_PAGE_MAX,
+    CONTACTS_PAGE_MAX,
     HISTORY_PAGE_MAX,
+    POSITIONS_PAGE_MAX,
+    POSITIONS_USERS_MAX,
+    PRESENCE_ASKED_MAX,
     SEARCH_MAX_CHARS,
     SEARCH_PAGE_MAX,
     THREADS_PAGE_MAX,
@@ -32,6 +36,7 @@ from chatterbus_contracts.limits import (
 from chatterbus_contracts.states import (
     AttachmentState,
     MemberState,
+    MessagePreview,
     MessageReceipt,
     MessageRevision,
     MessageState,
@@ -39,6 +44,7 @@ from chatterbus_contracts.states import (
     Seq,
     ThreadDetail,
     ThreadSummary,
+    UnreadItem,
 )
 from chatterbus_contracts.text import Text
 
@@ -169,21 +175,101 @@ class AskUnread(Wire):
     user_id: UserIdField
 
 
-class UnreadThread(Wire):
-    """unread = lastSeq - readSeq, or from the caller's own mark on if that is earlier."""
-
-    thread_id: ThreadIdField
-    last_seq: Seq
-    read_seq: Seq
-    unread: int
-    muted: bool
-
-
 class Unread(Wire):
     """Threads with something unread, and the total over those that are not muted."""
 
-    items: list[UnreadThread]
+    items: list[UnreadItem]
     total_unread: int
+
+
+class AskPositions(Wire):
+    """Where these users stand in all their threads, or in one: what unread counts are made of."""
+
+    user_ids: Annotated[list[UserIdField], Field(min_length=1, max_length=POSITIONS_USERS_MAX)]
+    thread_id: ThreadIdField | None = None
+    cursor: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=POSITIONS_PAGE_MAX)] = POSITIONS_PAGE_MAX
+
+
+class Position(Wire):
+    """One user in one thread. unread = lastSeq - min(readSeq, markedUnreadSeq - 1)."""
+
+    user_id: UserIdField
+    thread_id: ThreadIdField
+    rev: Rev
+    last_seq: Seq
+    read_seq: Seq
+    marked_unread_seq: Seq | None
+    muted: bool
+    mention_seqs: list[Seq] = Field(description="of unread, not deleted messages that mention the user, newest first")
+    last_message: MessagePreview | None = Field(description="null when nothing is unread")
+
+
+class Positions(Wire):
+    """By user and thread; what is not named the user is no member of. The cursor of the next page, None at the end."""
+
+    items: list[Position]
+    next_cursor: str | None
+
+
+class AskContacts(Wire):
+    """Who shares a thread with this user, by user id, behind `after`?"""
+
+    user_id: UserIdField
+    after: UserIdField | None = None
+    limit: Annotated[int, Field(ge=1, le=CONTACTS_PAGE_MAX)] = CONTACTS_PAGE_MAX
+
+
+class Contacts(Wire):
+    """User ids in order, and the one to go on behind, None at the end."""
+
+    user_ids: list[UserIdField]
+    next_cursor: str | None
+
+
+class AskSharing(Wire):
+    """Which of these users share a thread with this user?"""
+
+    user_id: UserIdField
+    others: Annotated[list[UserIdField], Field(max_length=PRESENCE_ASKED_MAX)]
+
+
+class Sharing(Wire):
+    """Those who do."""
+
+    user_ids: list[UserIdField]
+
+
+class AskMissed(Wire):
+    """Who has not read something in a thread for so long, and has not muted it?"""
+
+    thread_id: ThreadIdField
+    unread_for_s: Annotated[float, Field(ge=0)]
+    after: UserIdField | None = None
+    limit: Annotated[int, Field(ge=1, le=CONTACTS_PAGE_MAX)] = CONTACTS_PAGE_MAX
+
+
+class MissedMember(Wire):
+    """A member whose oldest unread message (deleted ones aside) is `unreadForS` old."""
+
+    user_id: UserIdField
+    user_type: str
+    unread: int
+    mentions: int
+    first_unread_seq: Seq
+    unread_for_s: float
+
+
+class Missed(Wire):
+    """By user id: those whose oldest unread message is old enough. `nextDueS`: in how many seconds another member's
+    will be, None: nobody's, as things are. An unknown thread has no members."""
+
+    title: str | None
+    last_seq: Seq
+    last_message: MessagePreview | None
+    items: list[MissedMember]
+    next_due_s: float | None
+    next_cursor: str | None
 
 
 class AskRevisions(Wire):
@@ -288,4 +374,8 @@ QUERIES: Final[dict[str, Query]] = {
     "attachment": Query(AskAttachment, AttachmentState),
     "search": Query(AskSearch, SearchPage),
     "unread": Query(AskUnread, Unread),
+    "positions": Query(AskPositions, Positions),
+    "contacts": Query(AskContacts, Contacts),
+    "sharing": Query(AskSharing, Sharing),
+    "missed": Query(AskMissed, Missed),
 }

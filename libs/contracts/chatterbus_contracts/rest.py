@@ -19,7 +19,7 @@ from chatterbus_contracts.ids import (
     UserTypeField,
 )
 from chatterbus_contracts.limits import ATTACHMENTS_MAX, MEMBERS_PER_CREATE_MAX, MENTIONS_MAX
-from chatterbus_contracts.states import MessageType, Seq, Time
+from chatterbus_contracts.states import MessageType, PresenceState, Seq, Time
 from chatterbus_contracts.text import Metadata, Text, Title
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -139,6 +139,13 @@ class Ticket(Wire):
 
     ticket: str
     expires_at: Time
+
+
+class OnlineUsers(Wire):
+    """The answer to GET /api/users/online, by user id."""
+
+    items: list[PresenceState]
+    next_cursor: str | None
 
 
 class Problem(Wire):

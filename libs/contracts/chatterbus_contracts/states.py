@@ -5,7 +5,7 @@ higher rev is the later one. Times are UTC, ISO 8601 with milliseconds.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -87,6 +87,46 @@ class MessageState(Wire):
     metadata: dict[str, Any] | None
     reactions: list[ReactionState]
     reply_to: Quote | None = Field(default=None, description="in history only")
+
+
+class MessagePreview(Wire):
+    """A message as one line of an inbox or a notification shows it."""
+
+    id: MessageIdField
+    seq: Seq
+    sender_id: UserIdField
+    sender_type: str
+    message_type: MessageType
+    content: str = Field(description="the beginning; empty when deleted")
+    attachments: int = Field(ge=0, description="how many files come with it")
+    deleted: bool
+    created_at: Time
+
+
+class UnreadItem(Wire):
+    """What one has not read in a thread: lastSeq - readSeq, or from one's own mark on if that is earlier."""
+
+    thread_id: ThreadIdField
+    last_seq: Seq
+    read_seq: Seq
+    unread: int = Field(ge=0)
+    mentions: int = Field(ge=0, description="how many of them mention one")
+    muted: bool
+    last_message: MessagePreview | None
+
+
+# How a user is seen: `away` without a sign for some minutes on any device, `dnd` by choice.
+PublicStatus = Literal["online", "away", "dnd", "offline"]
+Status = Literal["online", "away", "dnd", "offline", "invisible"]  # the last one to oneself only
+
+
+class PresenceState(Wire):
+    """How a user is seen by those who may. `lastSeenAt`: when an offline user was last to be seen; null: never, or
+    now."""
+
+    user_id: UserIdField
+    status: PublicStatus
+    last_seen_at: Time | None
 
 
 class MemberState(Wire):

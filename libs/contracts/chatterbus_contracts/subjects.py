@@ -7,7 +7,7 @@ stable across processes, machines and versions.
 
 import re
 import zlib
-from typing import Final
+from typing import Final, Literal
 
 from chatterbus_contracts.ids import (
     GatewayId,
@@ -24,6 +24,13 @@ _ESCAPED = re.compile(r"=([0-9A-F]{2})")
 
 ALL: Final = "chat.>"
 ALL_EVENTS: Final = "chat.evt.*"
+ALL_OWN_STATES: Final = "chat.own.*"
+ALL_HOOKS: Final = "chat.hook.*"
+ALL_DELIVERIES: Final = "chat.hooklog.*"
+ALL_DEAD_HOOKS: Final = "chat.hookdead.*"
+ASK_PRESENCE: Final = "chat.presence.ask"  # every shard of the notifier answers
+ASK_ONLINE: Final = "chat.presence.online"  # every shard of the notifier answers
+USER_SLOTS: Final = 64  # fixed for ever: the most shards a notifier can have
 
 
 def token(text: str) -> str:
@@ -45,6 +52,12 @@ def untoken(encoded: str) -> str:
 def partition_of(thread_id: ThreadId, partitions: int) -> int:
     """The partition of a thread, 0 <= p < partitions: CRC-32 of its id. Fixed for the life of the queue."""
     return zlib.crc32(thread_id.encode()) % partitions
+
+
+def slot_of(key: str) -> int:
+    """The slot of a user (or of a webhook's ordering key), 0 <= s < USER_SLOTS: CRC-32 of its id. A shard i of n has
+    the slots s with s % n == i."""
+    return zlib.crc32(key.encode()) % USER_SLOTS
 
 
 def command_stream(partition: int) -> str:
@@ -100,6 +113,66 @@ def user_subject(user_id: UserId) -> str:
 def parse_user_subject(subject: str) -> UserId:
     """The user of a user subject."""
     return parse_user_id(_last(subject, "chat.user."))
+
+
+def connections_subject(slot: int, gateway_id: GatewayId) -> str:
+    """Where a gateway tells of a slot's connections."""
+    return f"chat.conn.{slot}.{token(gateway_id)}"
+
+
+def connections_subjects(slot: int) -> str:
+    """What all gateways tell of a slot's connections."""
+    return f"chat.conn.{slot}.*"
+
+
+def ask_gateway_subject(gateway_id: GatewayId, what: Literal["connections", "attending"]) -> str:
+    """Where a gateway answers AskConnections and AskAttending."""
+    return f"chat.gwask.{token(gateway_id)}.{what}"
+
+
+def presence_subject(user_id: UserId) -> str:
+    """Where changes of a user's public presence are told, to the gateways where somebody watches."""
+    return f"chat.pres.{token(user_id)}"
+
+
+def parse_presence_subject(subject: str) -> UserId:
+    """The user of a presence subject."""
+    return parse_user_id(_last(subject, "chat.pres."))
+
+
+def choose_presence_subject(slot: int) -> str:
+    """Where ChoosePresence is answered for a slot's users."""
+    return f"chat.presence.choose.{slot}"
+
+
+def own_states_subject(partition: int) -> str:
+    """Where a partition's own states are announced (own_states.py)."""
+    return f"chat.own.{partition}"
+
+
+def hook_subject(key: str) -> str:
+    """Where an event for webhooks waits; those of one ordering key share it."""
+    return hook_slot_subject(slot_of(key))
+
+
+def hook_slot_subject(slot: int) -> str:
+    """The same, by slot."""
+    return f"chat.hook.{slot}"
+
+
+def delivery_subject(outcome: str) -> str:
+    """Where attempts of this outcome are logged."""
+    return f"chat.hooklog.{outcome}"
+
+
+def dead_hook_subject(key: str) -> str:
+    """Where an event goes that could not be delivered."""
+    return f"chat.hookdead.{slot_of(key)}"
+
+
+def ask_hooks_subject(what: str) -> str:
+    """Where the notifier answers questions about webhooks (webhooks.HOOK_ASKS)."""
+    return f"chat.hooks.{what}"
 
 
 STORE_SERVICE: Final = "store"

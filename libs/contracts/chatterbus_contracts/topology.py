@@ -6,7 +6,15 @@ Promises: names, subjects, retention and what happens when full. Sizes and repli
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from chatterbus_contracts.subjects import ALL_EVENTS, command_stream, command_subjects
+from chatterbus_contracts.subjects import (
+    ALL_DEAD_HOOKS,
+    ALL_DELIVERIES,
+    ALL_EVENTS,
+    ALL_HOOKS,
+    ALL_OWN_STATES,
+    command_stream,
+    command_subjects,
+)
 
 DEFAULT_PARTITIONS: Final = 4
 DAY_S: Final = 86_400
@@ -40,12 +48,25 @@ def command_streams(partitions: int, max_bytes: int = 1 << 30) -> tuple[StreamSp
 
 
 def events_stream(max_bytes: int = 1 << 30) -> StreamSpec:
-    """What was announced, for a day: for those who work it off, not for live delivery and not for history."""
+    """What was announced, own states too, for a day: for those who work it off, not for live delivery or history."""
     return StreamSpec(
         name="EVENTS",
-        subjects=(ALL_EVENTS,),
+        subjects=(ALL_EVENTS, ALL_OWN_STATES),
         discard="old",
         max_bytes=max_bytes,
         max_age_s=DAY_S,
         duplicate_window_s=120,
     )
+
+
+def hook_streams(max_bytes: int = 256 << 20) -> tuple[StreamSpec, StreamSpec, StreamSpec]:
+    """Events for webhooks (three days, to be replayed), the log of attempts, and what could not be delivered."""
+    return (
+        _hook_stream("WEBHOOKS", ALL_HOOKS, max_bytes, 3 * DAY_S),
+        _hook_stream("WEBHOOK_LOG", ALL_DELIVERIES, max_bytes, 7 * DAY_S),
+        _hook_stream("WEBHOOK_DEAD", ALL_DEAD_HOOKS, max_bytes, 30 * DAY_S),
+    )
+
+
+def _hook_stream(name: str, subjects: str, max_bytes: int, max_age_s: int) -> StreamSpec:
+    return StreamSpec(name, (subjects,), "old", max_bytes, max_age_s, duplicate_window_s=120)

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -20,9 +21,11 @@ from chatterbus_persister.epochs import start_of
 from chatterbus_persister.ledger_session import LedgerSession
 from chatterbus_persister.metrics import BACKLOG_BYTES, COMMANDS_LOST, EPOCHS_BEGUN, PARTITIONS_HELD, READERS_RESTARTED
 from chatterbus_persister.ownership import fair_share
-from chatterbus_persister.partition_reader import PartitionReader
-from chatterbus_persister.streams import ensure_stream, facts_of
+from chatterbus_persister.streams import facts_of
 from chatterbus_runtime.nats_link import NatsLink
+from chatterbus_runtime.nats_message import Message
+from chatterbus_runtime.stream_reader import StreamReader
+from chatterbus_runtime.streams import ensure_stream
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +46,7 @@ class _Holding:
     applied: int
     echo_through: int
     saved_announced: int
-    reader: PartitionReader | None = None
+    reader: StreamReader | None = None
 
 
 class Holdings:
@@ -114,7 +117,8 @@ class Holdings:
 
     # What arrives.
 
-    def _arrived(self, partition: int, stream_seq: int, data: bytes) -> None:
+    def _arrived(self, partition: int, stream_seq: int, message: Message) -> None:
+        data = message.data
         holding = self._held.get(partition)
         if holding is None:
             return
@@ -184,7 +188,9 @@ class Holdings:
             COMMANDS_LOST.inc(start.lost)
             log.error("commands are gone from the queue", partition=partition, lost=start.lost)
         position = start.position
-        reader = PartitionReader(self._link, partition, self._arrived, self.may_read, self._reader_broke)
+        reader = StreamReader(
+            self._link, command_stream(partition), partial(self._arrived, partition), self.may_read, self._reader_broke
+        )
         self._held[partition] = _Holding(position.epoch, position.applied, position.applied, position.announced, reader)
         self._announcer.forget(partition)
         await reader.start(start.read_from)

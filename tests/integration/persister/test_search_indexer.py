@@ -24,10 +24,10 @@ from chatterbus_persister.search import event_feed, indexer
 from chatterbus_persister.search.event_feed import EventFeed
 from chatterbus_persister.search.index import SearchIndex
 from chatterbus_persister.search.indexer import Indexer
-from chatterbus_persister.streams import config_of, ensure_stream
 from chatterbus_runtime.link_errors import LinkDown
 from chatterbus_runtime.nats_link import NatsLink
 from chatterbus_runtime.settings import ServiceSettings
+from chatterbus_runtime.streams import config_of, ensure_stream
 from tests.kit.ledger_commands import create, delete, edit, send
 from tests.kit.ledger_postgres import PostgresStore
 from tests.kit.ledger_worker import Ledger, Said

@@ -19,7 +19,7 @@ from chatterbus_contracts.ids import (
     UserIdField,
     UserTypeField,
 )
-from chatterbus_contracts.limits import ATTACHMENTS_MAX, MENTIONS_MAX
+from chatterbus_contracts.limits import ATTACHMENTS_MAX, MENTIONS_MAX, WATCHED_USERS_MAX
 from chatterbus_contracts.states import MessageType, Rev, Seq
 from chatterbus_contracts.text import Emoji, Metadata, Name, Ref, Text
 
@@ -150,6 +150,24 @@ class SendMarkUnread(Wire):
     ref: Ref | None = None
 
 
+class SetPresence(Wire):
+    """How to be seen. `away` speaks for this device alone, until it says `online`; `dnd` and `invisible` are the
+    user's choice, on all devices and across restarts, until `online`. Answered by ack."""
+
+    type: Literal["presence_set"] = "presence_set"
+    status: Literal["online", "away", "dnd", "invisible"]
+    ref: Ref | None = None
+
+
+class WatchPresence(Wire):
+    """Hear of these users' presence, in place of those of the last presence_watch. Answered by presence for each, then
+    changes. A user that one may not watch looks like one that nobody has ever seen."""
+
+    type: Literal["presence_watch"] = "presence_watch"
+    user_ids: Annotated[list[UserIdField], Field(max_length=WATCHED_USERS_MAX)]
+    ref: Ref | None = None
+
+
 class Ping(Wire):
     """A sign of life that a browser can send. Answered by pong with the same id."""
 
@@ -169,6 +187,8 @@ ClientFrame = (
     | SendDelivered
     | SendRead
     | SendMarkUnread
+    | SetPresence
+    | WatchPresence
     | Ping
 )
 
@@ -184,6 +204,8 @@ CLIENT_FRAMES: Final[dict[str, type[ClientFrame]]] = {
     "delivered_receipt": SendDelivered,
     "read_receipt": SendRead,
     "mark_unread": SendMarkUnread,
+    "presence_set": SetPresence,
+    "presence_watch": WatchPresence,
     "ping": Ping,
 }
 

@@ -11,7 +11,17 @@ from pydantic import Field, TypeAdapter
 from chatterbus_contracts.codec import Wire, decode
 from chatterbus_contracts.errors import ErrorCode, Fate
 from chatterbus_contracts.ids import ClientMessageIdField, MessageIdField, ThreadIdField, UserIdField
-from chatterbus_contracts.states import MemberState, MessageState, Rev, Seq, ThreadState, Time
+from chatterbus_contracts.states import (
+    MemberState,
+    MessagePreview,
+    MessageState,
+    Rev,
+    Seq,
+    Status,
+    ThreadState,
+    Time,
+    UnreadItem,
+)
 
 TYPING_EXPIRES_MS: Final = 3_000
 
@@ -166,6 +176,42 @@ class TypingNotice(Wire):
     expires_in_ms: int = Field(default=TYPING_EXPIRES_MS, description="forget it after this long")
 
 
+class PresenceNotice(Wire):
+    """How a user is seen now. Of oneself: how one is seen, or `invisible`."""
+
+    type: Literal["presence"] = "presence"
+    user_id: UserIdField
+    status: Status
+    last_seen_at: Time | None = Field(description="when an offline user was last to be seen; null: never, or now")
+    version: int = Field(ge=0, description="of two for the same user, the higher is the later")
+
+
+class UnreadNotice(Wire):
+    """What one has not read in a thread, and in all. Absolute: of two, the one with the higher version is right."""
+
+    type: Literal["unread"] = "unread"
+    thread_id: ThreadIdField
+    last_seq: Seq
+    read_seq: Seq
+    unread: int = Field(ge=0)
+    mentions: int = Field(ge=0, description="how many of them mention one")
+    muted: bool
+    last_message: MessagePreview | None = Field(description="null: not known, or nothing is unread")
+    total_unread: int = Field(ge=0, description="over all threads that are not muted")
+    version: int = Field(ge=0, description="of two, the higher is the later, snapshots included")
+
+
+class UnreadSnapshot(Wire):
+    """All of it, when one has come online or something was missed: in threads that are not named nothing is unread,
+    unless `more` says that only the newest are named."""
+
+    type: Literal["unread_snapshot"] = "unread_snapshot"
+    items: list[UnreadItem]
+    more: bool
+    total_unread: int = Field(ge=0, description="over all threads that are not muted")
+    version: int = Field(ge=0, description="of two, the higher is the later, unread notices included")
+
+
 class Resync(Wire):
     """The server knows that events may be missing: fetch the changes of this thread, or of all of them."""
 
@@ -230,6 +276,9 @@ ServerFrame = (
     | MessageAck
     | Ack
     | TypingNotice
+    | PresenceNotice
+    | UnreadNotice
+    | UnreadSnapshot
     | Resync
     | TokenExpiring
     | Reconnect

@@ -13,7 +13,6 @@ from chatterbus_contracts.queries import (
     Revisions,
     ThreadsPage,
     Unread,
-    UnreadThread,
 )
 from chatterbus_contracts.rest import QueuedMessage, Ticket
 from chatterbus_contracts.states import (
@@ -29,6 +28,7 @@ from chatterbus_contracts.states import (
     Role,
     ThreadDetail,
     ThreadSummary,
+    UnreadItem,
 )
 
 _THREAD: Final = ThreadId("order-4711")
@@ -114,7 +114,14 @@ EXAMPLES: Final[dict[type[Wire], Wire]] = {
             complete=True,
             next_cursor=None,
         ),
-        Unread(items=[UnreadThread(thread_id=_THREAD, last_seq=7, read_seq=5, unread=2, muted=False)], total_unread=2),
+        Unread(
+            items=[
+                UnreadItem(
+                    thread_id=_THREAD, last_seq=7, read_seq=5, unread=2, mentions=0, muted=False, last_message=None
+                )
+            ],
+            total_unread=2,
+        ),
         QueuedMessage(thread_id=_THREAD, client_message_id=ClientMessageId("a-7f3c")),
         Ticket(ticket="hS0nXgk5mZ7dVb2yQwT1uCj8oPfLrE4aIs9KxM3NvBc", expires_at="2026-01-31T12:00:30.000Z"),
         Revisions(items=[MessageRevision(content="Here is the plane", edited_by=_ALICE, replaced_at=_EDITED)]),

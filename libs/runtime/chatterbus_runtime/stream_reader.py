@@ -1,18 +1,17 @@
-"""Reads one partition's stream in order, from a given message on, without acknowledgements.
+"""Reads a stream in order, from a given message on, without acknowledgements.
 
-The offset lives in PostgreSQL, so JetStream needs to remember nothing: an ephemeral push consumer in memory delivers,
+The owner keeps the position, so JetStream needs to remember nothing: an ephemeral push consumer in memory delivers,
 and this class checks its numbers. Promises: messages reach `on_arrival` in stream order without holes, or the owner
 is told by `on_broken` and nothing more arrives (a hole in the consumer's numbers, a missed heartbeat): the owner then
-reads again from its offset. Reading ahead is bounded: while the owner is behind, flow control is not answered.
+reads again from its position. Reading ahead is bounded: while the owner is behind, flow control is not answered.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from chatterbus_contracts.subjects import command_stream
 from chatterbus_runtime.link_errors import LinkDown, LinkFull
 from chatterbus_runtime.nats_link import Listener, NatsLink
 from chatterbus_runtime.nats_message import Message
@@ -24,22 +23,26 @@ STATUS_CONTROL: Final = 100
 LAST_CONSUMER_SEQ: Final = "Nats-Last-Consumer"
 CONSUMER_STALLED: Final = "Nats-Consumer-Stalled"
 
-OnArrival = Callable[[int, int, bytes], None]
+OnArrival = Callable[[int, Message], None]
 
 
-class PartitionReader:
-    """Made with `start`; `on_arrival(partition, stream_seq, data)` is called in the read loop and must not wait."""
+class StreamReader:
+    """Made with `start`; `on_arrival(stream_seq, message)` is called in the read loop and must not wait. With
+    `subjects`, only messages of these; stream sequences then have holes, consumer sequences have none."""
 
     def __init__(
         self,
         link: NatsLink,
-        partition: int,
+        stream: str,
         on_arrival: OnArrival,
         may_read: Callable[[], bool],
         on_broken: Callable[[], None],
+        *,
+        subjects: Sequence[str] = (),
     ) -> None:
         self._link = link
-        self._partition = partition
+        self._stream = stream
+        self._subjects = subjects
         self._on_arrival = on_arrival
         self._may_read = may_read
         self._on_broken = on_broken
@@ -49,17 +52,19 @@ class PartitionReader:
         self._held_reply: str | None = None
         self._broken = False
 
-    async def start(self, from_seq: int) -> None:
-        """Read from stream sequence `from_seq` on. Raises what JetStream raises when it can not be asked."""
+    async def start(self, from_seq: int | None) -> None:
+        """Read from stream sequence `from_seq` on; None: what comes from now on. Raises what JetStream raises when it
+        can not be asked."""
         inbox = self._link.inbox()
         self._listener = self._link.listen(inbox, self._received)
         self._heard_at = time.monotonic()
         await self._link.jetstream.add_consumer(
-            command_stream(self._partition),
+            self._stream,
             ConsumerConfig(
                 deliver_subject=inbox,
-                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-                opt_start_seq=max(from_seq, 1),
+                deliver_policy=DeliverPolicy.NEW if from_seq is None else DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=None if from_seq is None else max(from_seq, 1),
+                filter_subjects=list(self._subjects) or None,
                 ack_policy=AckPolicy.NONE,
                 flow_control=True,
                 idle_heartbeat=HEARTBEAT_S,
@@ -108,7 +113,7 @@ class PartitionReader:
             self.give_up()
             return
         self._consumer_seq = consumer_seq
-        self._on_arrival(self._partition, stream_seq, message.data)
+        self._on_arrival(stream_seq, message)
 
     def _control(self, message: Message) -> None:
         headers = message.headers or {}

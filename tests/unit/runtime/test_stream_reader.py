@@ -1,4 +1,4 @@
-"""Reading a partition: numbers are checked, and any doubt ends the reader."""
+"""Reading a stream: numbers are checked, and any doubt ends the reader."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chatterbus_persister.partition_reader import PartitionReader, sequences
 from chatterbus_runtime.nats_message import Message
+from chatterbus_runtime.stream_reader import StreamReader, sequences
 
 
 class Link:
@@ -43,13 +43,13 @@ class Reading:
 
     def __init__(self) -> None:
         self.link = Link()
-        self.arrived: list[tuple[int, int, bytes]] = []
+        self.arrived: list[tuple[int, bytes]] = []
         self.broken = 0
         self.room = True
-        self.reader = PartitionReader(self.link, 2, self._arrived, lambda: self.room, self._broke)  # type: ignore[arg-type]
+        self.reader = StreamReader(self.link, "CMD_2", self._arrived, lambda: self.room, self._broke)  # type: ignore[arg-type]
 
-    def _arrived(self, partition: int, stream_seq: int, data: bytes) -> None:
-        self.arrived.append((partition, stream_seq, data))
+    def _arrived(self, stream_seq: int, message: Message) -> None:
+        self.arrived.append((stream_seq, message.data))
 
     def _broke(self) -> None:
         self.broken += 1
@@ -84,7 +84,7 @@ def test_reading_starts_at_the_asked_message_without_acknowledgements(reading: R
 def test_messages_arrive_in_order_with_their_place(reading: Reading) -> None:
     reading.message(41, 1)
     reading.message(43, 2)  # 42 was removed from the stream: that is no hole
-    assert [(partition, seq) for partition, seq, _ in reading.arrived] == [(2, 41), (2, 43)]
+    assert [seq for seq, _ in reading.arrived] == [41, 43]
     assert reading.reader.check()
 
 
@@ -127,7 +127,7 @@ def test_flow_control_is_answered_only_while_there_is_room(reading: Reading) -> 
 
 def test_silence_ends_the_reader(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reading.reader.check()
-    monkeypatch.setattr("chatterbus_persister.partition_reader.SILENCE_S", -1.0)
+    monkeypatch.setattr("chatterbus_runtime.stream_reader.SILENCE_S", -1.0)
     assert not reading.reader.check()
 
 
