@@ -24,13 +24,17 @@ from chatterbus_client.events import (
     ClientEvent,
     ConnectionChanged,
     Lagged,
+    PresenceChanged,
     SendChanged,
     State,
     ThreadLost,
+    TypingChanged,
+    UnreadChanged,
 )
 from chatterbus_client.outbox_file import FileOutbox
 from chatterbus_client.outbox_store import MemoryOutbox, OutboxStore
 from chatterbus_client.pending import Pending, Sent, Status
+from chatterbus_client.presence_view import Presence
 from chatterbus_client.settings import ClientSettings
 from chatterbus_client.thread import Thread
 from chatterbus_client.thread_calls import UNCHANGED
@@ -53,12 +57,14 @@ from chatterbus_contracts.states import (
     AttachmentState,
     MemberState,
     MessageState,
+    PresenceState,
     Quote,
     ReactionState,
     Role,
     ThreadDetail,
     ThreadState,
     ThreadSummary,
+    UnreadItem,
 )
 
 __all__ = [
@@ -90,6 +96,9 @@ __all__ = [
     "OutboxFull",
     "OutboxStore",
     "Pending",
+    "Presence",
+    "PresenceChanged",
+    "PresenceState",
     "Quote",
     "ReactionState",
     "ReadReceipt",
@@ -108,6 +117,9 @@ __all__ = [
     "ThreadSummary",
     "ThreadUpdated",
     "TokenExpiring",
+    "TypingChanged",
     "TypingNotice",
     "Unreachable",
+    "UnreadChanged",
+    "UnreadItem",
 ]

@@ -6,6 +6,7 @@ Promises
 - A followed thread's view and events have no holes and no repetitions, across reconnects.
 - What arrives in a followed thread is confirmed as delivered by itself, the latest per thread, a few times a second
   at most (`auto_deliver`).
+- Who is here, who is writing and what is not read is shown as the server tells it, by itself, across reconnects.
 - Every call has a deadline. Nothing that people wrote is logged.
 Does not promise to outlive its process: that takes a FileOutbox. Only messages are kept in the outbox; what is done to
 them is not (message_calls).
@@ -23,14 +24,14 @@ from typing import Any, Self
 import httpx
 
 from chatterbus_client.addresses import Addresses
-from chatterbus_client.connection import Connection, ConnectionLost
+from chatterbus_client.connection import Connection
 from chatterbus_client.cursor_teller import CursorTeller
 from chatterbus_client.cursors import Cursors
 from chatterbus_client.delivery import Delivery
 from chatterbus_client.draft import checked_message
 from chatterbus_client.errors import ClientClosed, NotYetSent, Unreachable
 from chatterbus_client.event_stream import EventStream, EventStreams
-from chatterbus_client.events import ClientEvent, ConnectionChanged, SendChanged, State
+from chatterbus_client.events import ClientEvent, ConnectionChanged, SendChanged, State, ThreadLost
 from chatterbus_client.files import Files
 from chatterbus_client.following import Following
 from chatterbus_client.http_client import Http
@@ -41,22 +42,24 @@ from chatterbus_client.message_calls import MessageCalls
 from chatterbus_client.outbox import Outbox
 from chatterbus_client.outbox_store import MemoryOutbox, OutboxStore
 from chatterbus_client.pending import Pending, Sent
+from chatterbus_client.presence_wishes import PresenceWishes
 from chatterbus_client.reconnect_policy import ReconnectPolicy
 from chatterbus_client.requests import Requests
 from chatterbus_client.rest import Rest
 from chatterbus_client.settings import ClientSettings
+from chatterbus_client.sign_calls import SignCalls
+from chatterbus_client.signs import Signs
 from chatterbus_client.thread import Thread
 from chatterbus_client.thread_calls import ThreadCalls
 from chatterbus_client.timeline import Timeline
-from chatterbus_contracts.frames.client import Typing
-from chatterbus_contracts.frames.server import AuthSuccess
+from chatterbus_contracts.frames.server import AuthSuccess, MemberRemoved
 from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.states import AttachmentState, MessageState
 
 log = logging.getLogger(__name__)
 
 
-class Client(ThreadCalls, MessageCalls):
+class Client(ThreadCalls, MessageCalls, SignCalls):
     """Use it as `async with Client(...) as client`. Give a token, a callback that gets one, or (development mode of
     the server) only a user_id."""
 
@@ -88,6 +91,8 @@ class Client(ThreadCalls, MessageCalls):
         self._streams = EventStreams(settings.events_max)
         self._cursors = Cursors()
         self._teller = CursorTeller(self._cursors, settings.receipts_pause_s)
+        self._signs = Signs(settings, self._streams.put)
+        self._wishes = PresenceWishes(settings.presence_pause_s)
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -117,8 +122,16 @@ class Client(ThreadCalls, MessageCalls):
             self._send_changed,
             http_fallback=self._http_fallback,
         )
-        self._following = Following(self._rest, settings, self._streams.put, self._position_changed, self._arrived)
-        self._inbox = Inbox(self._delivery, self._following, self._requests, self._cursors, self._streams.put)
+        self._following = Following(self._rest, settings, self._followed, self._position_changed, self._arrived)
+        self._inbox = Inbox(
+            self._delivery,
+            self._following,
+            self._requests,
+            self._cursors,
+            self._signs,
+            self._wishes,
+            self._streams.put,
+        )
         self._link = Link(self._addresses, identity, settings, policy, self)
         self._tasks = [asyncio.create_task(self._link.run()), asyncio.create_task(self._delivery.run())]
         for task in self._tasks:
@@ -202,6 +215,7 @@ class Client(ThreadCalls, MessageCalls):
     async def unfollow(self, thread_id: str) -> None:
         """Stop following a thread; the membership stays. Its view stands still from here on."""
         await self._following.unfollow(_thread_id(thread_id))
+        self._forget_unseen()
 
     def events(self, thread_id: str | None = None) -> EventStream:
         """Everything that happens from now on, or what happens in one thread. See event_stream for its bound."""
@@ -261,15 +275,6 @@ class Client(ThreadCalls, MessageCalls):
         async with asyncio.timeout(timeout_s):
             await self._delivery.drained()
 
-    # Signs
-
-    async def typing(self, thread_id: str, is_typing: bool = True) -> None:
-        """Say that the user is writing. Dropped when offline, or out of breath: later it would be stale."""
-        connection = self._connection
-        if connection is not None and connection.pace.allowance(asyncio.get_running_loop().time()):
-            with contextlib.suppress(ConnectionLost):
-                await connection.send(Typing(thread_id=_thread_id(thread_id), is_typing=is_typing))
-
     # LinkObserver: what the link tells
 
     def opened(self, connection: Connection, success: AuthSuccess) -> None:
@@ -281,11 +286,15 @@ class Client(ThreadCalls, MessageCalls):
         self._inbox.opened(success.user_id)
         self._requests.opened(connection)
         self._teller.opened(connection)
+        self._signs.opened(success.store_epoch)
+        self._wishes.opened(connection)
 
     def lost(self) -> None:
         """See LinkObserver."""
         self._connection = None
         self._teller.lost()
+        self._wishes.lost()
+        self._signs.lost()
         self._requests.lost()
         self._delivery.lost()
         self._following.lost()
@@ -313,6 +322,15 @@ class Client(ThreadCalls, MessageCalls):
             self._link.caught_up()
         else:
             self._link.behind()
+
+    def _followed(self, event: ClientEvent) -> None:
+        self._streams.put(event)
+        if isinstance(event, ThreadLost | MemberRemoved):
+            self._forget_unseen()
+
+    def _forget_unseen(self) -> None:
+        """The server tells no more of those who are neither watched nor in a followed thread."""
+        self._signs.hear_only_of({*self._following.member_ids(), *self._wishes.watched, self.user_id or ""})
 
     def _arrived(self, timeline: Timeline) -> None:
         """The newest message of a thread is here, maybe for the first time."""

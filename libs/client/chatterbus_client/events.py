@@ -9,8 +9,10 @@ from enum import StrEnum
 
 from chatterbus_client.errors import Refused
 from chatterbus_client.pending import Sent, Status
+from chatterbus_client.presence_view import Presence
 from chatterbus_client.timeline import ThreadEvent
 from chatterbus_contracts.frames.server import Reconnect, Resync, TokenExpiring, TypingNotice
+from chatterbus_contracts.states import UnreadItem
 
 
 class State(StrEnum):
@@ -62,6 +64,32 @@ class SendChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """A user is seen differently now."""
+
+    user_id: str
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class TypingChanged:
+    """Who is writing in the thread now. Needs no clock of the reader's: it comes when somebody's time is over, too."""
+
+    thread_id: str
+    user_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadChanged:
+    """What is not read in a thread now (`item`; None: nothing), and in all that are not muted. Without a thread: in
+    one of those that are not named (`Client.unread_is_partial`)."""
+
+    thread_id: str | None
+    item: UnreadItem | None
+    total_unread: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lagged:
     """The reader of this stream was too slow: `dropped` of the oldest events are missing here. Views are complete."""
 
@@ -78,5 +106,8 @@ ClientEvent = (
     | CaughtUp
     | ThreadLost
     | SendChanged
+    | PresenceChanged
+    | TypingChanged
+    | UnreadChanged
     | Lagged
 )

@@ -72,6 +72,10 @@ class Following:
         """The thread, if it is followed."""
         return self._threads.get(thread_id)
 
+    def member_ids(self) -> set[str]:
+        """The members of all followed threads."""
+        return {user_id for followed in self._threads.values() for user_id in followed.timeline.members}
+
     async def follow(self, thread_id: ThreadId, history: int) -> Timeline:
         """Follow a thread from now on. Raises Refused, or TimeoutError when no answer came in time."""
         followed = self._threads.get(thread_id)

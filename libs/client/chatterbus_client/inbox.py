@@ -11,7 +11,9 @@ from chatterbus_client.cursors import Cursors
 from chatterbus_client.delivery import Delivery
 from chatterbus_client.events import ClientEvent
 from chatterbus_client.following import Following
+from chatterbus_client.presence_wishes import PresenceWishes
 from chatterbus_client.requests import Requests
+from chatterbus_client.signs import Signs
 from chatterbus_client.timeline import ThreadEvent
 from chatterbus_contracts.frames import server
 from chatterbus_contracts.frames.server import ServerFrame
@@ -26,12 +28,16 @@ class Inbox:
         following: Following,
         requests: Requests,
         cursors: Cursors,
+        signs: Signs,
+        wishes: PresenceWishes,
         emit: Callable[[ClientEvent], None],
     ) -> None:
         self._delivery = delivery
         self._following = following
         self._requests = requests
         self._cursors = cursors
+        self._signs = signs
+        self._wishes = wishes
         self._emit = emit
         self._user_id: str | None = None
 
@@ -44,6 +50,10 @@ class Inbox:
         HANDLERS[type(frame)](self, frame)
 
     def _on_event(self, event: ThreadEvent) -> None:
+        self._following.happened(event)
+
+    def _on_message(self, event: server.MessageCreated) -> None:
+        self._signs.said(event.thread_id, event.data.sender_id)
         self._following.happened(event)
 
     def _on_receipt(self, event: server.ReadReceipt | server.DeliveredReceipt) -> None:
@@ -72,9 +82,22 @@ class Inbox:
         self._delivery.refused(frame)
         self._following.refused(frame)
         self._requests.refused(frame)
+        self._wishes.refused(frame)
 
-    def _on_notice(self, frame: server.TypingNotice | server.TokenExpiring | server.Reconnect) -> None:
+    def _on_notice(self, frame: server.TokenExpiring | server.Reconnect) -> None:
         self._emit(frame)
+
+    def _on_typing(self, frame: server.TypingNotice) -> None:
+        self._signs.received_typing(frame)
+
+    def _on_presence(self, frame: server.PresenceNotice) -> None:
+        self._signs.received_presence(frame)
+
+    def _on_unread(self, frame: server.UnreadNotice) -> None:
+        self._signs.received_unread(frame)
+
+    def _on_unread_snapshot(self, frame: server.UnreadSnapshot) -> None:
+        self._signs.received_snapshot(frame)
 
     def _on_nothing(self, frame: ServerFrame) -> None:
         """Being heard is all it was for."""
@@ -84,7 +107,7 @@ HANDLERS: Final[dict[type[ServerFrame], Callable[[Inbox, Any], None]]] = {
     server.AuthSuccess: Inbox._on_nothing,
     server.Subscribed: Inbox._on_subscribed,
     server.Unsubscribed: Inbox._on_nothing,
-    server.MessageCreated: Inbox._on_event,
+    server.MessageCreated: Inbox._on_message,
     server.MessageUpdated: Inbox._on_event,
     server.MessageDeleted: Inbox._on_event,
     server.ThreadUpdated: Inbox._on_event,
@@ -94,7 +117,10 @@ HANDLERS: Final[dict[type[ServerFrame], Callable[[Inbox, Any], None]]] = {
     server.ReadReceipt: Inbox._on_receipt,
     server.MessageAck: Inbox._on_message_ack,
     server.Ack: Inbox._on_ack,
-    server.TypingNotice: Inbox._on_notice,
+    server.TypingNotice: Inbox._on_typing,
+    server.PresenceNotice: Inbox._on_presence,
+    server.UnreadNotice: Inbox._on_unread,
+    server.UnreadSnapshot: Inbox._on_unread_snapshot,
     server.Resync: Inbox._on_resync,
     server.TokenExpiring: Inbox._on_notice,
     server.Reconnect: Inbox._on_notice,

@@ -1,4 +1,4 @@
-"""Requests over the socket that are answered by `ack` or `error`: edits, deletes, reactions, marks.
+"""Requests over the socket that are answered by `ack` or `error`: edits, deletes, reactions, marks, presence.
 
 Promises: `ask` ends within `request_timeout_s`, waiting for a connection included. Each of these requests says what
 shall be and not what to add, so one whose answer was lost with its connection, or that was refused for now, is asked
@@ -14,10 +14,10 @@ from chatterbus_client.connection import Connection, ConnectionLost
 from chatterbus_client.errors import NotConnected, Refused, Unreachable
 from chatterbus_client.settings import ClientSettings
 from chatterbus_contracts.errors import ErrorCode
-from chatterbus_contracts.frames.client import DeleteMessage, EditMessage, React, SendMarkUnread
+from chatterbus_contracts.frames.client import DeleteMessage, EditMessage, React, SendMarkUnread, SetPresence
 from chatterbus_contracts.frames.server import Ack, Error
 
-Request = EditMessage | DeleteMessage | React | SendMarkUnread
+Request = EditMessage | DeleteMessage | React | SendMarkUnread | SetPresence
 
 
 class Requests:

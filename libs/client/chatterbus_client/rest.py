@@ -27,15 +27,17 @@ from chatterbus_contracts.rest import (
     AddMembersBody,
     CreateThreadBody,
     MuteBody,
+    OnlineUsers,
     QueuedMessage,
     ReceiptsBody,
     SendMessageBody,
     UpdateThreadBody,
 )
-from chatterbus_contracts.states import MessageState, ThreadDetail, ThreadState
+from chatterbus_contracts.states import MessageState, PresenceState, ThreadDetail, ThreadState
 
 THREADS: Final = "/api/chat/threads"
 MESSAGES: Final = "/api/chat/messages"
+USERS: Final = "/api/users"
 
 
 class Rest:
@@ -145,6 +147,16 @@ class Rest:
         return await self._http.get(
             SearchPage, "/api/chat/search", q=text, threadId=thread_id, order=order, cursor=cursor, limit=limit
         )
+
+    # People
+
+    async def online_users(self, *, cursor: str | None, limit: int) -> OnlineUsers:
+        """Who is here, as far as the caller may see it."""
+        return await self._http.get(OnlineUsers, f"{USERS}/online", cursor=cursor, limit=limit)
+
+    async def user_presence(self, user_id: str) -> PresenceState:
+        """How one user is seen."""
+        return await self._http.get(PresenceState, f"{USERS}/{quote(user_part(user_id), safe='')}/presence")
 
 
 def _thread(thread_id: str) -> str:

@@ -42,6 +42,12 @@ class ClientSettings:
     receipts_pause_s: float = 0.2  # between two tellings; a reader scrolls faster than anyone needs to know. Also how
     # long an automatic "delivered" waits for the "read" that makes it needless
 
+    # People
+    presence_max: int = 10_000  # users whose presence is kept: a hundred threads of a hundred members
+    presence_settles_s: float = 10.0  # after a reconnect: people of whom nothing was told until then are forgotten
+    presence_pause_s: float = 1.0  # a watch that was refused for now is asked again after it
+    writers_max: int = 1_000  # people shown as writing; nobody reads more names
+
     # Files
     chunk_bytes: int = 65_536  # pieces in which a file is read, sent and written
     download_retries: int = 5  # how often a broken download goes on from where it broke

@@ -72,6 +72,17 @@ class Thread:
         """A message by its seq, None if it is not loaded."""
         return self._timeline.message(seq)
 
+    @property
+    def typing_users(self) -> frozenset[str]:
+        """Who is writing just now."""
+        return self._client.writers(self.id)
+
+    @property
+    def unread(self) -> int:
+        """How many messages are unread, as far as it was told."""
+        item = self._client.unread_threads.get(self.id)
+        return item.unread if item is not None else 0
+
     def events(self) -> EventStream:
         """The events of this thread, from now on."""
         return self._client.events(self.id)

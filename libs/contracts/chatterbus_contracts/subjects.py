@@ -145,6 +145,11 @@ def choose_presence_subject(slot: int) -> str:
     return f"chat.presence.choose.{slot}"
 
 
+def lead_subject(index: int, count: int) -> str:
+    """Where the leader of a notifier's shard says that it lives."""
+    return f"chat.lead.{index}.{count}"
+
+
 def own_states_subject(partition: int) -> str:
     """Where a partition's own states are announced (own_states.py)."""
     return f"chat.own.{partition}"

@@ -16,7 +16,13 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 from nats.errors import Error as NatsError
 from nats.js.api import StorageType
-from nats.js.errors import APIError, KeyNotFoundError, NoKeysError, NoStreamResponseError
+from nats.js.errors import (
+    APIError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+    NoKeysError,
+    NoStreamResponseError,
+)
 from nats.js.kv import KeyValue
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -118,7 +124,9 @@ class Bucket:
         async def attempt(bucket: KeyValue) -> T | None:
             try:
                 return await work(bucket)
-            except APIError as error:
+            except KeyWrongLastSequenceError:
+                return None
+            except APIError as error:  # of `delete`, which does not tell them apart
                 if error.err_code in WRONG_LAST_SEQUENCE:
                     return None
                 raise
