@@ -1,4 +1,4 @@
-"""`python -m bench [latency|throughput|fanout ...]`: run scenarios against an embedded stack and print the figures.
+"""`python -m bench [latency|throughput|fanout|audience ...]`: run scenarios on an embedded stack and print the figures.
 
 The server side (gateway, persister, notifier, NATS, PostgreSQL) runs on core 0, the generator on core 1; `--cores`
 gives the server others. Figures also go to bench/results/<time>.json.
@@ -14,6 +14,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from bench.audience import audience
 from bench.cores import Usage, pin
 from bench.fanout import fanout
 from bench.latency import latency
@@ -28,6 +29,9 @@ SCENARIOS: dict[str, Callable[[Stack, float], Awaitable[dict[str, Any]]]] = {
     "latency": lambda stack, seconds: latency(stack.ws, rate_per_s=100, pairs=10, seconds=seconds),
     "throughput": lambda stack, seconds: throughput(stack.ws, senders=20, threads=20, window=50, seconds=seconds),
     "fanout": lambda stack, seconds: fanout(stack.ws, members=500, window=4, seconds=seconds),
+    "audience": lambda stack, seconds: audience(
+        stack, people=10_000, threads_each=4, members=5, rate_per_s=1_000, seconds=seconds
+    ),
     "ledger": lambda stack, _seconds: ledger(stack.ready["postgres"]),
 }
 

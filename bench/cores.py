@@ -21,6 +21,15 @@ def cpu_s(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
+def rss_bytes(pid: int) -> int:
+    """Resident memory of a process, from /proc; 0 where that is not there."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:  # noqa: PTH123 - a pseudo file
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 def tree_of(pid: int) -> list[int]:
     """The process and its descendants (PostgreSQL's backends are its children)."""
     found = [pid]

@@ -13,7 +13,7 @@ READY_TIMEOUT_S: Final = 20.0
 class Peer(WSListener):
     """A user on a socket. `on_frame` gets the raw bytes of every frame after the subscription."""
 
-    def __init__(self, user: str, thread: str, on_frame: Callable[["Peer", bytes], None]) -> None:
+    def __init__(self, user: str, thread: str | None, on_frame: Callable[["Peer", bytes], None]) -> None:
         super().__init__()
         self.user = user
         self.thread = thread
@@ -23,8 +23,8 @@ class Peer(WSListener):
         self._transport: WSTransport | None = None
 
     @classmethod
-    async def join(cls, url: str, user: str, thread: str, on_frame: Callable[["Peer", bytes], None]) -> "Peer":
-        """Connect, authenticate in development mode, follow the thread."""
+    async def join(cls, url: str, user: str, thread: str | None, on_frame: Callable[["Peer", bytes], None]) -> "Peer":
+        """Connect, authenticate in development mode, follow the thread if there is one."""
         _, peer = await ws_connect(lambda: cls(user, thread, on_frame), url)
         assert isinstance(peer, Peer)
         async with asyncio.timeout(READY_TIMEOUT_S):
@@ -41,7 +41,9 @@ class Peer(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        auth: dict[str, Any] = {"type": "auth", "userId": self.user, "userType": "user", "threadId": self.thread}
+        auth: dict[str, Any] = {"type": "auth", "userId": self.user, "userType": "user"}
+        if self.thread is not None:
+            auth["threadId"] = self.thread
         self.send(json.dumps(auth).encode())
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -51,7 +53,7 @@ class Peer(WSListener):
             data = frame.get_payload_as_bytes()
             if self.ready.done():
                 self._on_frame(self, data)
-            elif data.startswith(b'{"type":"subscribed"'):
+            elif data.startswith(b'{"type":"auth_success"' if self.thread is None else b'{"type":"subscribed"'):
                 self.ready.set_result(None)
             elif data.startswith(b'{"type":"error"'):
                 self.ready.set_exception(RuntimeError(data.decode()))
