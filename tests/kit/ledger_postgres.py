@@ -85,6 +85,11 @@ class PostgresStore:
         async with self._reading.transaction():
             yield self._reading
 
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """A connection to put in what would take too many commands."""
+        yield await self._connection()
+
     async def empty(self) -> None:
         await (await self._connection()).execute(EMPTY.encode())
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chatterbus_contracts.codec import decode
 from chatterbus_contracts.commands import Command, encode_command, encode_parcel
 from chatterbus_contracts.envelopes import Answer, Event, decode_answers, decode_events
-from chatterbus_contracts.subjects import partition_of
+from chatterbus_contracts.own_states import OWN_STATE_CHANGED, OwnStateChanged
+from chatterbus_contracts.subjects import own_states_subject, partition_of
 from chatterbus_persister.batch import Announcement, Batch, Item, Place, announcement_of
 from chatterbus_persister.epochs import Position
 from chatterbus_persister.lane import Lane
@@ -69,10 +71,19 @@ class Said:
 
     events: list[Event] = field(default_factory=list)
     lines: list[Answer] = field(default_factory=list)
+    own_lines: list[tuple[int, Event]] = field(default_factory=list)
+    """Own states, with the partition they were told on."""
 
     @property
     def frames(self) -> list[dict[str, Any]]:
         return [json.loads(event.frame) for event in self.events]
+
+    @property
+    def own_states(self) -> list[OwnStateChanged]:
+        for partition, event in self.own_lines:
+            assert (event.type, event.rev) == ("own_state", 0)
+            assert partition_of(decode(OWN_STATE_CHANGED, event.frame).thread_id, PARTITIONS) == partition
+        return [decode(OWN_STATE_CHANGED, event.frame) for _, event in self.own_lines]
 
     def answer(self, command: Command) -> dict[str, Any]:
         """The frame that answers the command; there is exactly one."""
@@ -86,10 +97,14 @@ class Said:
 
 
 def said_by(announcement: Announcement) -> Said:
-    return Said(
-        [event for _, payload in announcement.events for event in decode_events(payload)],
-        [line for _, payload in announcement.answers for line in decode_answers(payload)],
-    )
+    partitions = {own_states_subject(partition): partition for partition in range(PARTITIONS)}
+    said = Said(lines=[line for _, payload in announcement.answers for line in decode_answers(payload)])
+    for subject, payload in announcement.events:
+        if subject in partitions:
+            said.own_lines += [(partitions[subject], event) for event in decode_events(payload)]
+        else:
+            said.events += decode_events(payload)
+    return said
 
 
 class Worker:

@@ -55,10 +55,11 @@ def _updated(thread: str, user: str, title: str | None, metadata: object, names:
     return update(thread, user, **{name: fields[name] for name in names.split()})
 
 
-def _sent(thread: str, user: str, name: str, reply: int | None, files: list[int]) -> Command:
+def _sent(thread: str, user: str, name: str, reply: int | None, files: list[int], named: list[str]) -> Command:
     target = None if reply is None else f"{thread}~{reply}"
     attached = [file_id(thread, number) for number in files]
-    return send(thread, user, name, f"{user} says {name}", reply_to_id=target, attachment_ids=attached)
+    content = f"{user} says {name}"
+    return send(thread, user, name, content, reply_to_id=target, attachment_ids=attached, mentions=named)
 
 
 def _owned(thread: str, user: str, archived: bool | None, muted: bool | None, show: bool | None) -> Command:
@@ -70,7 +71,8 @@ def commands_of(thread: str) -> st.SearchStrategy[Command]:
     """Any command in the thread."""
     at = st.just(thread)
     cursors = st.none() | st.integers(0, 10)
-    sent = st.builds(_sent, at, USERS, IDS, st.none() | SEQS, st.lists(FILES, max_size=1))
+    named = st.lists(st.sampled_from(["ann", "bob", "cid", WATCHER]), max_size=2)
+    sent = st.builds(_sent, at, USERS, IDS, st.none() | SEQS, st.lists(FILES, max_size=1), named)
     kinds: dict[str, st.SearchStrategy[Command]] = {
         "thread.create": st.builds(_created, at, USERS, st.dictionaries(USERS, ROLES, max_size=2), st.booleans()),
         "thread.update": st.builds(

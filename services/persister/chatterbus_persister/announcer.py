@@ -1,9 +1,10 @@
 """Tells the world about committed batches, and remembers how far that has come.
 
-Promises: called only after commit; events go to the EVENTS stream until JetStream confirms them, however often that
-takes; answers go out with them, and again after a lost link; a batch counts as announced when all of its events are
-confirmed, and positions move forward only in the order of the batches. Bounded: at most `max_batches` wait, then
-`has_room` is false and the ledger waits. Receivers may see an event twice and drop it by its rev.
+Promises: called only after commit; events and own states go to the EVENTS stream until JetStream confirms them,
+however often that takes; answers go out with them, and again after a lost link; a batch counts as announced when all of
+that is confirmed, and positions move forward only in the order of the batches. Bounded: at most `max_batches` wait,
+then `has_room` is false and the ledger waits. Receivers may see an event twice and drop it by its rev. A message that
+was not confirmed at once may arrive after those of later batches.
 """
 
 import asyncio

@@ -2,10 +2,11 @@
 
 Pure. Promises: per partition, and so per thread, the queue's order is kept; a command that was applied before a crash
 is only echoed; one that can not be decoded, or was found to be poison, becomes a dead letter in its place; a handler
-that fails names its command. Announcements are grouped: one envelope per thread and per gateway, in rev order.
+that fails names its command. Announcements are grouped: one envelope per thread and per gateway, in rev order, and one
+per partition for own states that changed without an event, each member's once, as the batch left it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,12 +16,13 @@ from chatterbus_contracts.commands import COMMAND, Command, StoreMessage, decode
 from chatterbus_contracts.envelopes import Answer, Event, answer_line, event_line, pack_lines
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.ids import GatewayId, ThreadId
-from chatterbus_contracts.subjects import event_subject, gateway_subject
-from chatterbus_persister.frames import answer_of, event_of, refusal_answer
+from chatterbus_contracts.subjects import event_subject, gateway_subject, own_states_subject
+from chatterbus_persister.frames import answer_of, event_of, own_state_change, refusal_answer
 from chatterbus_persister.ledger.echoes import ECHOES
 from chatterbus_persister.ledger.handlers import apply_command
 from chatterbus_persister.ledger.outcome import Outcome
-from chatterbus_persister.ledger.working_set import Keys, WorkingSet, keys_of
+from chatterbus_persister.ledger.rows import MemberRow
+from chatterbus_persister.ledger.working_set import Keys, MemberKey, WorkingSet, keys_of
 
 UNLESS_STORED: Final = frozenset(
     {ErrorCode.FORBIDDEN, ErrorCode.REPLY_TARGET_NOT_FOUND, ErrorCode.ATTACHMENT_NOT_FOUND}
@@ -93,10 +95,11 @@ class CommandFailedError(Exception):
 
 @dataclass(slots=True)
 class Result:
-    """What came of a batch."""
+    """What came of a batch. `own`: by partition, the members whose own state is to be told."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
+    own: dict[int, dict[MemberKey, MemberRow]] = field(default_factory=dict)
 
 
 def apply_batch(rows: WorkingSet, batch: Batch, poison: Collection[Place], at: datetime) -> Result:
@@ -111,8 +114,12 @@ def apply_batch(rows: WorkingSet, batch: Batch, poison: Collection[Place], at: d
             result.outcomes.append(Outcome(command, refusal=_given_up()))
         else:
             outcome = _applied(rows, item, command, at)
-            if outcome is not None:
-                result.outcomes.append(outcome)
+            if outcome is None:
+                continue
+            result.outcomes.append(outcome)
+            if outcome.own is not None:
+                key = (outcome.own.thread_id, outcome.own.user_id)
+                result.own.setdefault(item.place.partition, {})[key] = outcome.own
     return result
 
 
@@ -149,7 +156,7 @@ def _given_up() -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What is published for a batch: (subject, payload) of events and of answers."""
+    """What is published for a batch: (subject, payload) of events and own states, and of answers."""
 
     events: list[tuple[str, bytes]]
     answers: list[tuple[str, bytes]]
@@ -173,6 +180,11 @@ def announcement_of(result: Result) -> Announcement:
             (event_subject(thread_id), envelope)
             for thread_id, told in events.items()
             for envelope in pack_lines([event_line(event) for event in _by_rev(told)])
+        ]
+        + [
+            (own_states_subject(partition), envelope)
+            for partition, members in result.own.items()
+            for envelope in pack_lines(_own_lines(members.values()))
         ],
         [
             (gateway_subject(gateway_id), envelope)
@@ -180,6 +192,15 @@ def announcement_of(result: Result) -> Announcement:
             for envelope in pack_lines([answer_line(answer) for answer in told])
         ],
     )
+
+
+def _own_lines(members: Iterable[MemberRow]) -> list[bytes]:
+    # Who is no member any more has no unread messages, and the event of the removal says so.
+    return [
+        event_line(Event("own_state", 0, encode_json(own_state_change(member))))
+        for member in members
+        if member.removed_at is None
+    ]
 
 
 def _by_rev(events: list[Event]) -> list[Event]:

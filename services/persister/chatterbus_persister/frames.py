@@ -119,6 +119,17 @@ def own_state(row: ThreadRow, member: MemberRow) -> Json:
     }
 
 
+def own_state_change(member: MemberRow) -> Json:
+    """contracts.own_states.OwnStateChanged of a member."""
+    return {
+        "threadId": member.thread_id,
+        "userId": member.user_id,
+        "readSeq": member.read_seq,
+        "markedUnreadSeq": member.marked_unread_seq,
+        "muted": member.muted,
+    }
+
+
 def message_frame(row: MessageRow, *, known_rev: int) -> Json:
     """The frame that tells a message's current state to somebody who has seen everything through `known_rev`."""
     if row.deleted_at is not None:

@@ -27,7 +27,7 @@ from chatterbus_contracts.subjects import STORE_SERVICE, store_subject
 from chatterbus_persister import __version__
 from chatterbus_persister.metrics import QUERIES as QUERIES_COUNTED
 from chatterbus_persister.metrics import QUERY_SECONDS
-from chatterbus_persister.reads import attachments, changes, messages, search, threads
+from chatterbus_persister.reads import attachments, changes, contacts, messages, missed, search, threads, unread
 from chatterbus_runtime.nats_link import NatsLink
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,11 @@ READS: Final[dict[str, Read]] = {
     "message_receipts": messages.message_receipts,
     "attachment": attachments.attachment,
     "search": search.search,
-    "unread": threads.unread,
+    "unread": unread.unread,
+    "positions": unread.positions,
+    "contacts": contacts.contacts,
+    "sharing": contacts.sharing,
+    "missed": missed.missed,
 }
 
 

@@ -131,6 +131,7 @@ messages: Final = Table(
     PrimaryKeyConstraint("thread_id", "seq", name="messages_pkey"),
     UniqueConstraint("thread_id", "sender_id", "client_message_id", name="messages_once"),
     Index("messages_by_rev", "thread_id", "rev", unique=True),
+    Index("messages_with_mentions", "thread_id", "seq", postgresql_where=text("mentions IS NOT NULL")),
 )
 
 message_revisions: Final = Table(

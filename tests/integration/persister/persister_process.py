@@ -14,7 +14,14 @@ from typing import Any, Final
 from chatterbus_contracts.commands import Command, encode_command, encode_parcel
 from chatterbus_contracts.envelopes import decode_answers, decode_events
 from chatterbus_contracts.ids import GatewayId
-from chatterbus_contracts.subjects import ALL_EVENTS, command_subject, gateway_subject, partition_of, store_subject
+from chatterbus_contracts.subjects import (
+    ALL_EVENTS,
+    ALL_OWN_STATES,
+    command_subject,
+    gateway_subject,
+    partition_of,
+    store_subject,
+)
 from chatterbus_runtime.jetstream_publisher import JetStreamPublisher, PubAck
 from chatterbus_runtime.link_errors import LinkError
 from chatterbus_runtime.nats_link import NatsLink
@@ -112,9 +119,11 @@ class Sender:
         self.publisher = JetStreamPublisher(link, ack_timeout_s=5.0)
         self.answers: dict[str, list[dict[str, Any]]] = {}
         self.events: list[dict[str, Any]] = []
+        self.own_states: list[dict[str, Any]] = []
         self.asking_failed = 0
         link.listen(gateway_subject(GatewayId(GATEWAY)), self._answered)
         link.listen(ALL_EVENTS, self._happened)
+        link.listen(ALL_OWN_STATES, self._changed)
 
     @classmethod
     async def connect(cls, nats_url: str) -> Sender:
@@ -129,6 +138,9 @@ class Sender:
 
     def _happened(self, message: Message) -> None:
         self.events += [json.loads(event.frame) for event in decode_events(message.data)]
+
+    def _changed(self, message: Message) -> None:
+        self.own_states += [json.loads(event.frame) for event in decode_events(message.data)]
 
     async def publish(self, *commands: Command) -> None:
         """One parcel of one partition; again until the queue has it, as its duplicate window allows."""

@@ -11,7 +11,8 @@ from chatterbus_contracts.ids import ThreadId, UserId
 from chatterbus_contracts.queries import AskMessageReceipts, AskThread, AskThreads, AskUnread
 from chatterbus_persister.ledger.rows import MemberRow
 from chatterbus_persister.reads.messages import message_receipts
-from chatterbus_persister.reads.threads import thread, threads, unread
+from chatterbus_persister.reads.threads import thread, threads
+from chatterbus_persister.reads.unread import unread
 from tests.kit.ledger_commands import create, mark, move, own, remove, send
 from tests.kit.ledger_postgres import PostgresStore
 from tests.kit.ledger_worker import Ledger, Said, codes

@@ -9,11 +9,20 @@ import psycopg
 import pytest
 
 from chatterbus_contracts.commands import encode_command
-from chatterbus_contracts.ids import GatewayId
-from chatterbus_contracts.subjects import command_stream, command_subject, partition_of
+from chatterbus_contracts.ids import GatewayId, ThreadId
+from chatterbus_contracts.subjects import (
+    ALL_EVENTS,
+    ALL_OWN_STATES,
+    command_stream,
+    command_subject,
+    event_subject,
+    partition_of,
+)
+from chatterbus_contracts.topology import events_stream
 from chatterbus_persister.migrate import migrate
+from chatterbus_runtime.streams import config_of
 from tests.integration.persister.persister_process import PersisterProcess, Sender, StartPersister, messages_of
-from tests.kit.ledger_commands import GATEWAY, create, move, send
+from tests.kit.ledger_commands import GATEWAY, create, mark, move, own, send
 from tests.kit.ledger_fake import PARTITIONS
 from tests.kit.nats_server import NatsServer
 from tests.kit.postgres_server import Database, PostgresServer
@@ -60,6 +69,45 @@ async def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
     by_rev = {event["rev"]: event for event in sender.events}
     assert all(event == by_rev[event["rev"]] for event in sender.events)
     assert sorted(by_rev) == list(range(1, 10))
+
+
+async def test_own_states_that_were_committed_before_a_kill_are_told_by_the_next_process(
+    persister: PersisterProcess, sender: Sender
+) -> None:
+    await sender.ask(create("t", "ann", "bob"))
+    await sender.ask(send("t", "ann", "c1"))
+    persister.arm("committed")
+    await sender.publish(mark("t", "bob", 1), own("t", "ann", muted=True))
+    assert await persister.ended() == -signal.SIGKILL
+    assert sender.own_states == []
+    await persister.start_again()
+    await until(lambda: len(sender.own_states) >= 2, 10, "both own states are told")
+    told = {
+        state["userId"]: (state["readSeq"], state["markedUnreadSeq"], state["muted"]) for state in sender.own_states
+    }
+    assert told == {"bob": (0, 1, False), "ann": (1, None, True)}
+
+
+async def test_own_states_are_kept_by_a_stream_of_events_that_was_made_before_there_were_any(
+    start_persister: StartPersister, sender: Sender, postgres: Database
+) -> None:
+    older = config_of(events_stream(), 1)
+    older.subjects = [ALL_EVENTS]
+    await sender.link.jetstream.add_stream(older)
+    await sender.link.jetstream.publish(event_subject(ThreadId("t")), b"kept")
+    await start_persister(postgres.dsn).until_ready()
+    await sender.ask(create("t", "ann"))
+    await sender.ask(own("t", "ann", muted=True))
+    stream = events_stream().name
+
+    async def kept() -> bool:
+        info = await sender.link.jetstream.stream_info(stream, subjects_filter=ALL_OWN_STATES)
+        return bool(info.state.subjects)
+
+    await until(kept, 10, "the stream has the own state")
+    info = await sender.link.jetstream.stream_info(stream)
+    assert sorted(info.config.subjects or ()) == sorted([ALL_EVENTS, ALL_OWN_STATES])
+    assert (await sender.link.jetstream.get_msg(stream, 1)).data == b"kept"
 
 
 async def test_sigterm_hands_over_and_exits_with_0(persister: PersisterProcess, sender: Sender) -> None:

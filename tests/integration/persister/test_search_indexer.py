@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 from chatterbus_contracts.envelopes import event_line
 from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.queries import AskSearch
-from chatterbus_contracts.subjects import event_subject
+from chatterbus_contracts.subjects import ALL_EVENTS, event_subject, own_states_subject
 from chatterbus_contracts.topology import events_stream
 from chatterbus_persister.reads.search import search
 from chatterbus_persister.search import event_feed, indexer
@@ -90,6 +90,9 @@ class Town:
 
     async def announce_raw(self, thread: str, data: bytes) -> None:
         await self.link.jetstream.publish(event_subject(ThreadId(thread)), data)
+
+    async def announce_own(self, partition: int) -> None:
+        await self.link.jetstream.publish(own_states_subject(partition), b"own_state 0 {}")
 
     async def found(self, text: str, user: str = "ann") -> list[str]:
         page = await self.ledger.ask(search, AskSearch(user_id=user, text=text, limit=50))
@@ -247,6 +250,61 @@ async def test_events_that_the_stream_forgot_before_they_were_indexed_are_made_g
     async with town.indexing():
         await town.until_found("word", [f"t~{seq}" for seq in range(1, 7)])
         await town.until_settled()
+
+
+async def test_a_consumer_of_the_time_before_own_states_gets_the_filter_and_keeps_its_place(town: Town) -> None:
+    older = EventFeed(town.link, EVENTS.name, 1)._config().evolve(filter_subject=None)
+    await town.link.jetstream.add_consumer(EVENTS.name, older)
+    subscription = await town.link.jetstream.pull_subscribe_bind(event_feed.DURABLE, EVENTS.name)
+    await town.announce_own(0)
+    await town.announce_raw("t", b"one")
+    for message in await subscription.fetch(2, timeout=DEADLINE_S):
+        await message.ack_sync()
+    before = await town.link.jetstream.consumer_info(EVENTS.name, event_feed.DURABLE)
+    await town.announce_own(1)
+    await town.announce_raw("t", b"two")
+    feed = await EventFeed.open(town.link, EVENTS.name, 1)
+    after = await town.link.jetstream.consumer_info(EVENTS.name, event_feed.DURABLE)
+    assert (before.config.filter_subject, after.config.filter_subject) == (None, ALL_EVENTS)
+    assert (before.created, before.ack_floor) == (after.created, after.ack_floor)
+    assert (await feed.standing()).waiting == 1
+    assert await feed.arrival(DEADLINE_S)
+    delivery = feed.take()
+    assert delivery is not None
+    assert (delivery.data, feed.take()) == (b"two", None)
+    feed.ack(delivery)
+    feed.close()
+    again = await EventFeed.open(town.link, EVENTS.name, 1)
+    assert (await town.link.jetstream.consumer_info(EVENTS.name, event_feed.DURABLE)).created == before.created
+    again.close()
+
+
+async def test_own_states_that_grow_old_behind_the_last_event_are_no_lost_events(town: Town) -> None:
+    working = await EventFeed.open(town.link, EVENTS.name, 1)
+    await town.announce_raw("t", b"one")
+    assert await working.arrival(DEADLINE_S)
+    delivery = working.take()
+    assert delivery is not None
+    working.ack(delivery)
+    working.close()
+    feed = await EventFeed.open(town.link, EVENTS.name, 1)  # it asks for nothing, so nothing is delivered from here on
+    for partition in (0, 1, 2):
+        await town.announce_own(partition)
+
+    async def nothing_waits() -> bool:
+        return (await feed.standing()).waiting == 0
+
+    await until(nothing_waits, DEADLINE_S, "the event is acked")
+    config = config_of(EVENTS, 1)
+    config.max_msgs = 1
+    await town.link.jetstream.update_stream(config)
+    assert (await feed.standing()).missed_through == 0
+    await town.announce_raw("t", b"two")
+    await town.announce_own(0)
+    assert (await feed.standing()).missed_through == 5
+    await town.announce_own(1)
+    assert (await feed.standing()).missed_through == 0  # nothing further was lost
+    feed.close()
 
 
 async def test_a_rebuild_that_was_interrupted_goes_on_where_it_was(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,20 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("search", {"userId": "bob", "text": "hello"}),
     ("unread", {"userId": "bob"}),
     ("unread", {"userId": "nobody"}),
+    ("positions", {"userIds": ["bob", "ann", "nobody"]}),
+    ("positions", {"userIds": ["bob"], "threadId": "t"}),
+    ("positions", {"userIds": ["bob"], "limit": 1}),
+    ("contacts", {"userId": "bob"}),
+    ("contacts", {"userId": "ann", "after": "ann", "limit": 1}),
+    ("contacts", {"userId": "nobody"}),
+    ("sharing", {"userId": "bob", "others": ["ann", "nobody", "bob"]}),
+    ("missed", {"threadId": "t", "unreadForS": 0}),
+    ("missed", {"threadId": "t", "unreadForS": 3600, "limit": 1}),
+    ("missed", {"threadId": "nowhere", "unreadForS": 1.5}),
+]
+POSITIONS_CURSORS = [
+    base64.urlsafe_b64encode(text).decode()
+    for text in (b'["bob"]', b'["bob","t","u"]', b'["bob",7]', b'["bob","a\\u0000b"]', b'{"bob":"t"}', b'["","t"]')
 ]
 OF_A_THREAD = [
     "thread",
@@ -104,11 +118,15 @@ async def test_answers_say_what_is_stored(persister: PersisterProcess, sender: S
     assert summary.last_message is not None
     assert summary.last_message.id == "t~7"
     unread = await ask(sender, "unread", userId="bob")
-    assert unread == {
-        "items": [{"threadId": "t", "lastSeq": ALL, "readSeq": 2, "unread": ALL - 1, "muted": False}],
-        "totalUnread": ALL - 1,
-    }
     reply = await ask(sender, "message", messageId="t~7", userId="bob")
+    same = ("id", "seq", "senderId", "senderType", "messageType", "content", "createdAt")
+    last = {
+        **{name: reply[name] for name in same},
+        "attachments": 0,
+        "deleted": False,
+    }
+    item = {"threadId": "t", "lastSeq": ALL, "readSeq": 2, "unread": ALL - 1, "mentions": 0, "muted": False}
+    assert unread == {"items": [item | {"lastMessage": last}], "totalUnread": ALL - 1}
     assert reply["replyTo"] == {"id": "t~2", "senderId": "ann", "content": "edited", "deleted": False}
     receipts = await ask(sender, "message_receipts", messageId="t~2", userId="ann")
     assert [(item["userId"], item["deliveredAt"], bool(item["readAt"])) for item in receipts["items"]] == [
@@ -151,6 +169,8 @@ async def test_a_bad_question_is_refused_with_its_reason(persister: PersisterPro
         ("changes", {"threadId": "t", "userId": "bob", "sinceRev": -1}),
         ("sync", {"threadId": "t", "userId": "bob", "limit": 0}),
         *(("threads", {"userId": "bob", "cursor": cursor}) for cursor in cursors),
+        *(("positions", {"userIds": ["bob"], "cursor": cursor}) for cursor in (*cursors, *POSITIONS_CURSORS)),
+        ("positions", {"userIds": []}),
     ]
     for name, question in bad:
         assert code_of(await sender.query(name, **question)) == "BAD_REQUEST", (name, question)

@@ -2,7 +2,7 @@
 
 Promises: cursors only move forward and never beyond the last message; what is shown as read is shown as delivered.
 With `show_receipts` off reading tells nobody anything; in large threads receipts are not told one by one: neither
-takes a rev or causes an event.
+takes a rev or causes an event. What changes without an event, and counts for what is unread, is the outcome's `own`.
 """
 
 from dataclasses import replace
@@ -24,14 +24,18 @@ def move_cursor(rows: WorkingSet, command: MoveCursor, at: datetime) -> Outcome:
     if member.show_receipts:
         delivered = max(delivered, read)
     events: list[LedgerEvent] = []
+    own: MemberRow | None = None
     if command.read_seq is not None and member.marked_unread_seq is not None:
         member.marked_unread_seq = None
         rows.touch_member(member)
+        own = member
     if read > member.read_seq:
         _read(rows, thread, member, read, at, events)
+        if not events:
+            own = member
     if delivered > member.delivered_seq:
         _deliver(rows, thread, member, delivered, at, events)
-    return Outcome(command, events, rev=member.rev)
+    return Outcome(command, events, rev=member.rev, own=own)
 
 
 def _told(rows: WorkingSet, thread: ThreadRow) -> bool:
@@ -71,14 +75,17 @@ def mark_unread(rows: WorkingSet, command: MarkUnread, _at: datetime) -> Outcome
     thread, member = member_of(rows, command.thread_id, command.user_id)
     if command.seq > thread.last_seq:
         raise Refusal(ErrorCode.MESSAGE_NOT_FOUND, NO_MESSAGE)
+    if member.marked_unread_seq == command.seq:
+        return Outcome(command)
     member.marked_unread_seq = command.seq
     rows.touch_member(member)
-    return Outcome(command)
+    return Outcome(command, own=member)
 
 
 def change_own_state(rows: WorkingSet, command: ChangeOwnState, _at: datetime) -> Outcome:
     """Archived, muted, receipts shown: as far as the command says."""
     thread, member = member_of(rows, command.thread_id, command.user_id)
+    was_muted = member.muted
     if command.archived is not None:
         member.archived_seq = thread.last_seq if command.archived else None
     if command.muted is not None:
@@ -86,4 +93,4 @@ def change_own_state(rows: WorkingSet, command: ChangeOwnState, _at: datetime) -
     if command.show_receipts is not None:
         member.show_receipts = command.show_receipts
     rows.touch_member(member)
-    return Outcome(command)
+    return Outcome(command, own=None if member.muted == was_muted else member)

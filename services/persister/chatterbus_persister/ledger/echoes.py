@@ -3,7 +3,8 @@
 Promises: `ECHOES` has one entry per command; an echo reads rows and changes none; it tells the current state, under
 the current rev, so a receiver that saw the event drops it and one that did not is repaired. Only a command whose
 effect is to be seen in the rows, and which its sender may give now, is answered: any other was refused, or undone
-since, or never got here, and its sender asks again.
+since, or never got here, and its sender asks again. A member's own state is told again, answered or not, wherever the
+command could have changed it without an event: whether it did is not to be seen any more.
 """
 
 from collections.abc import Callable, Iterable
@@ -107,7 +108,7 @@ def echo_message(rows: WorkingSet, command: StoreMessage) -> Outcome | None:
     if row is None:
         return None
     told = MessageStored(row) if row.rev == row.created_rev else MessageChanged(row)
-    return Outcome(command, [told], message=row)
+    return Outcome(command, [told], message=row, own=_caller(rows, command))
 
 
 def echo_revision(rows: WorkingSet, command: ReviseMessage) -> Outcome | None:
@@ -170,7 +171,7 @@ def echo_cursor(rows: WorkingSet, command: MoveCursor) -> Outcome | None:
         events.append(CursorMoved(member, "read_receipt", member.shown_read_seq, member.read_rev))
     if member.delivered_seq > member.shown_read_seq and member.delivered_rev:
         events.append(CursorMoved(member, "delivered_receipt", member.delivered_seq, member.delivered_rev))
-    return Outcome(command, events, rev=member.rev)
+    return Outcome(command, events, rev=member.rev, own=None if command.read_seq is None else member)
 
 
 def keys_behind(rows: WorkingSet, commands: Iterable[Command]) -> Keys:
@@ -189,9 +190,14 @@ def _moved_by_message(rows: WorkingSet, member: MemberRow) -> bool:
 
 
 def echo_own_state(rows: WorkingSet, command: ChangeOwnState | MarkUnread) -> Outcome | None:
-    """Confirmed if it is so; there is nothing to tell."""
+    """Confirmed if it is so. Told in any case: what a later command undid need not be all that this one did."""
     member = _caller(rows, command)
-    return Outcome(command) if member is not None and _is_so(member, command) else None
+    if member is None:
+        return None
+    own = None if isinstance(command, ChangeOwnState) and command.muted is None else member
+    if _is_so(member, command):
+        return Outcome(command, own=own)
+    return None if own is None else Outcome(command.model_copy(update={"gateway": None}), own=own)
 
 
 def _is_so(member: MemberRow, command: ChangeOwnState | MarkUnread) -> bool:

@@ -59,8 +59,9 @@ def store_message(rows: WorkingSet, command: StoreMessage, at: datetime) -> Outc
     rows.add_message(row)
     if files:
         _attach(rows, row, files)
+    own = None if member.marked_unread_seq is None else member  # the event does not say that the mark is gone
     _read_own(rows, member, row, at)
-    return Outcome(command, [MessageStored(row)], message=row)
+    return Outcome(command, [MessageStored(row)], message=row, own=own)
 
 
 def _read_own(rows: WorkingSet, member: MemberRow, row: MessageRow, at: datetime) -> None:

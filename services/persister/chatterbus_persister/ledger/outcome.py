@@ -56,10 +56,12 @@ LedgerEvent = MessageStored | MessageChanged | ThreadChanged | MembershipChanged
 
 @dataclass(slots=True)
 class Outcome:
-    """One command and what became of it: `message` or `rev` for the ack, or `refusal`."""
+    """One command and what became of it: `message` or `rev` for the ack, or `refusal`. `own` is the member whose own
+    state changed, or may have, in a way that no event tells; it is the row itself, to be told as the batch left it."""
 
     command: Command
     events: list[LedgerEvent] = field(default_factory=list)
     message: MessageRow | None = None
     rev: int | None = None
     refusal: Refusal | None = None
+    own: MemberRow | None = None

@@ -18,9 +18,16 @@ def cut(
     items: Sequence[T], limit: int, chars_of: Callable[[T], int], max_bytes: int = PAGE_MAX_BYTES
 ) -> tuple[list[T], bool]:
     """(the items that fit, whether some were left out). `chars_of` gives the length of an item's text."""
+    return cut_bytes(items, limit, lambda item: ITEM_OVERHEAD_BYTES + BYTES_PER_CHAR * chars_of(item), max_bytes)
+
+
+def cut_bytes(
+    items: Sequence[T], limit: int, bytes_of: Callable[[T], int], max_bytes: int = PAGE_MAX_BYTES
+) -> tuple[list[T], bool]:
+    """The same for items whose whole size is known better, for pages of many small ones."""
     size = 0
     for count, item in enumerate(items):
-        size += ITEM_OVERHEAD_BYTES + BYTES_PER_CHAR * chars_of(item)
+        size += bytes_of(item)
         if count == limit or (count and size > max_bytes):
             return list(items[:count]), True
     return list(items), False

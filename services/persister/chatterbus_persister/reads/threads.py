@@ -1,4 +1,4 @@
-"""Questions about threads: one, the caller's list, membership, receipts, unread counts, and the store itself.
+"""Questions about threads: one, the caller's list, membership, receipts, and the store itself.
 
 The list is ordered by last activity (last message, else creation), newest first, then by id; its cursor is the last
 row's place in that order.
@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from chatterbus_contracts.codec import DecodeError, encode_json, parse_json
 from chatterbus_contracts.errors import ErrorCode, Refusal
-from chatterbus_contracts.queries import AskInfo, AskMembership, AskReceipts, AskThread, AskThreads, AskUnread
+from chatterbus_contracts.queries import AskInfo, AskMembership, AskReceipts, AskThread, AskThreads
 from chatterbus_persister.columns import member_row, message_row
 from chatterbus_persister.frames import member_state, message_state, own_state, thread_state
 from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
@@ -44,15 +44,6 @@ SELECT {MESSAGE_COLUMNS}
 FROM unnest(%(ids)s::text[], %(seqs)s::bigint[]) AS k (thread_id, seq)
 JOIN messages m ON m.thread_id = k.thread_id AND m.seq = k.seq
 """  # noqa: S608 - a constant
-UNREAD: Final = f"""
-SELECT m.thread_id, t.last_seq, m.read_seq,
-       t.last_seq - LEAST(m.read_seq, COALESCE(m.marked_unread_seq - 1, m.read_seq)) AS unread, m.muted
-FROM {OWN_THREADS}
-WHERE m.user_id = %(user_id)s AND m.removed_at IS NULL
-  AND t.last_seq > LEAST(m.read_seq, COALESCE(m.marked_unread_seq - 1, m.read_seq))
-ORDER BY m.thread_id
-"""  # noqa: S608 - a constant
-UNREAD_ITEMS_MAX: Final = 4_000  # of at most 190 bytes each: they fit a NATS message
 
 
 async def info(connection: AsyncConnection, _ask: AskInfo) -> dict[str, Any]:
@@ -137,18 +128,6 @@ async def _last_messages(connection: AsyncConnection, places: list[tuple[str, in
         LAST_MESSAGES, {"ids": [thread_id for thread_id, _ in places], "seqs": [seq for _, seq in places]}
     )
     return {row[0]: message_row(row) for row in await cursor.fetchall()}
-
-
-async def unread(connection: AsyncConnection, ask: AskUnread) -> dict[str, Any]:
-    """contracts.queries.Unread."""
-    cursor = await connection.execute(UNREAD, {"user_id": ask.user_id})
-    rows = await cursor.fetchall()
-    items = [
-        {"threadId": thread_id, "lastSeq": last_seq, "readSeq": read_seq, "unread": count, "muted": muted}
-        for thread_id, last_seq, read_seq, count, muted in rows
-    ]
-    total = sum(item["unread"] for item in items if not item["muted"])
-    return {"items": items[:UNREAD_ITEMS_MAX], "totalUnread": total}
 
 
 def _cursor(activity: datetime, thread_id: str) -> str:

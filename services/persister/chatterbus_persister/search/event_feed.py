@@ -1,8 +1,10 @@
-"""What was announced, from one durable pull consumer of EVENTS that all persisters share.
+"""The events of threads, from one durable pull consumer of EVENTS that all persisters share.
 
-JetStream gives each event to one of them and gives it again if it is not acked. Promises: at most one request is open,
-and it asks for no more than `REQUEST_EVENTS` events or `REQUEST_BYTES`, so no more than that waits here; a request that
-the server forgot (a restart) is asked again after a deadline; a consumer that is gone raises FeedLostError.
+JetStream gives each event to one of them and gives it again if it is not acked. What else the stream carries is not
+delivered: a consumer made before it did is given the filter, and keeps its place. Promises: at most one request is
+open, and it asks for no more than `REQUEST_EVENTS` events or `REQUEST_BYTES`, so no more than that waits here; a
+request that the server forgot (a restart) is asked again after a deadline; a consumer that is gone raises
+FeedLostError.
 Own code over plain NATS because the library's pull subscription may stall after a reconnect (docs/adr/0012).
 """
 
@@ -15,6 +17,7 @@ from typing import Final
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from chatterbus_contracts.subjects import ALL_EVENTS
 from chatterbus_runtime.nats_link import Listener, NatsLink
 from chatterbus_runtime.nats_message import Message
 
@@ -46,7 +49,7 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Of the consumer: `created` tells it from its successors; `waiting` events are not acked; up to `missed_through`
-    (0: none) the stream lost events that it never delivered."""
+    (0: none) the stream lost what it never delivered, said once."""
 
     created: str
     waiting: int
@@ -67,16 +70,20 @@ class EventFeed:
         self._asked_at_s: float | None = None
         self._due = 0
         self._lost = False
+        self._caught_up_through = 0
 
     @classmethod
     async def open(cls, link: NatsLink, stream: str, replicas: int) -> "EventFeed":
         """Raises NotFoundError while the stream is not there, and what else JetStream and the link raise."""
         feed = cls(link, stream, replicas)
         try:
-            await link.jetstream.consumer_info(stream, DURABLE)
+            config = (await link.jetstream.consumer_info(stream, DURABLE)).config
         except NotFoundError:
             # Raises when another instance made it in this moment with other settings; the next try finds it.
             await link.jetstream.add_consumer(stream, feed._config())
+        else:
+            if config.filter_subject != ALL_EVENTS:
+                await link.jetstream.add_consumer(stream, config.evolve(filter_subject=ALL_EVENTS))
         feed._listener = link.listen(feed._inbox, feed._received)
         return feed
 
@@ -84,6 +91,7 @@ class EventFeed:
         return ConsumerConfig(
             durable_name=DURABLE,
             description="feeds the search index",
+            filter_subject=ALL_EVENTS,
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT_S,
@@ -100,15 +108,18 @@ class EventFeed:
     async def standing(self) -> Standing:
         """Raises FeedLostError, and what JetStream and the link raise."""
         try:
+            stream = (await self._link.jetstream.stream_info(self._stream)).state
             consumer = await self._link.jetstream.consumer_info(self._stream, DURABLE)
-            stream = await self._link.jetstream.stream_info(self._stream)
         except NotFoundError:
             raise FeedLostError("the consumer or its stream is gone") from None
         waiting = (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
-        gone_through = stream.state.first_seq - 1
-        return Standing(
-            consumer.created.isoformat(), waiting, gone_through if gone_through > _delivered(consumer) else 0
-        )
+        gone_through = stream.first_seq - 1
+        lost = gone_through > max(_delivered(consumer), self._caught_up_through)
+        if not waiting:
+            # What the stream held when it was asked, before the consumer, was delivered, or is none of the consumer's,
+            # or is reported as lost now: when it grows old and goes, no event is lost with it.
+            self._caught_up_through = stream.last_seq
+        return Standing(consumer.created.isoformat(), waiting, gone_through if lost else 0)
 
     async def arrival(self, timeout_s: float) -> bool:
         """Whether something has arrived, now or within `timeout_s`. Raises FeedLostError, LinkDown or LinkFull."""
