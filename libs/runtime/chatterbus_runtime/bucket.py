@@ -25,6 +25,8 @@ from nats.js.errors import (
 )
 from nats.js.kv import KeyValue
 
+from chatterbus_runtime.cancellation import heeding_cancel
+
 log: Final = structlog.stdlib.get_logger(__name__)
 
 STREAM_NAME_IN_USE: Final = 10058  # the bucket exists, with other limits: an operator's
@@ -76,6 +78,7 @@ class Bucket:
         self._spec = spec
         self._timeout_s = timeout_s
         self._bucket: KeyValue | None = None
+        self._is_away = False
 
     async def get(self, key: str) -> Entry | None:
         """The entry, None where there is none."""
@@ -134,22 +137,31 @@ class Bucket:
         return await self._within_time(attempt)
 
     async def _within_time(self, work: Callable[[KeyValue], Awaitable[T]]) -> T:
+        return await heeding_cancel(self._attempted(work))
+
+    async def _attempted(self, work: Callable[[KeyValue], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._timeout_s):
                 try:
-                    return await work(await self._opened())
+                    done = await work(await self._opened())
                 except NoStreamResponseError:  # NATS was restarted, and the bucket was in its memory
                     self._bucket = None
-                    return await work(await self._opened())
+                    done = await work(await self._opened())
         except (NatsError, TimeoutError, OSError) as error:
             self._bucket = None
-            log.warning(
-                "a bucket is not available",
-                bucket=self._spec.name,
-                reason=type(error).__name__,
-                connected=self._link.is_connected,
-            )
+            if not self._is_away:  # once an outage, however often it is asked
+                self._is_away = True
+                log.warning(
+                    "a bucket is not available",
+                    bucket=self._spec.name,
+                    reason=type(error).__name__,
+                    connected=self._link.is_connected,
+                )
             raise BucketUnavailable(self._spec.name) from None
+        if self._is_away:
+            self._is_away = False
+            log.info("a bucket is available again", bucket=self._spec.name)
+        return done
 
     async def _opened(self) -> KeyValue:
         if self._bucket is None:

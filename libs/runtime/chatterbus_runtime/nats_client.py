@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import structlog
 from nats.aio.client import PING_PROTO, PONG_PROTO, Client, Srv
+from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError, StaleConnectionError, UnexpectedEOF
@@ -91,6 +92,16 @@ class HotPathClient(Client):
         self._written_bytes = 0  # in the socket's buffer when last looked
         self._connected_at_s = 0.0
         self._loop = asyncio.get_running_loop()
+
+    async def request(self, *args: Any, **options: Any) -> Msg:
+        """nats-py's, without its fault: `wait_for` of Python 3.11 loses a cancellation that comes with the reply, and a
+        task that was told to end would go on."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        message: Msg = await super().request(*args, **options)
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+        return message
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import structlog
 from nats.errors import Error as NatsError
 
 from chatterbus_runtime.backoff import Backoff
+from chatterbus_runtime.cancellation import heeding_cancel
 from chatterbus_runtime.link_errors import LinkError
 from chatterbus_runtime.nats_link import NatsLink
 from chatterbus_runtime.nats_message import Message
@@ -83,8 +84,7 @@ class StreamFollower:
     async def _begin(self) -> None:
         self._stop()
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                await self._start()
+            await heeding_cancel(self._start_in_time())
         except (NatsError, LinkError, TimeoutError, OSError) as error:
             self._stop()
             delay_s = self._backoff.next_s()
@@ -93,6 +93,10 @@ class StreamFollower:
         else:
             self._backoff.reset()
             self.following.set()
+
+    async def _start_in_time(self) -> None:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            await self._start()
 
     async def _start(self) -> None:
         info = await self._link.jetstream.stream_info(self._stream)
