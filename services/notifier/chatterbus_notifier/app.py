@@ -98,15 +98,17 @@ async def _work(
         return watch.shift
 
     leading = lifecycle.spawn("leadership", leadership.run(term))
-    questions = lifecycle.spawn("webhook questions", HookQuestions(link).run())
+    tasks = {leading}
+    if settings.webhook_target is not None:
+        tasks.add(lifecycle.spawn("webhook questions", HookQuestions(link).run()))
     if await lifecycle.unless_stopping(leadership.decided.wait()):
         health.set(SHARD_CHECK, ok=True)
         log.info("ready")
     await lifecycle.stopping.wait()
     health.draining = True
-    for task in (questions, leading):
+    for task in tasks:
         task.cancel()
-    await asyncio.wait({questions, leading}, timeout=DRAIN_TIMEOUT_S - RESIGN_TIMEOUT_S - LINK_CLOSE_TIMEOUT_S)
+    await asyncio.wait(tasks, timeout=DRAIN_TIMEOUT_S - RESIGN_TIMEOUT_S - LINK_CLOSE_TIMEOUT_S)
     try:
         async with asyncio.timeout(RESIGN_TIMEOUT_S):
             await leadership.resign()

@@ -47,3 +47,5 @@ class Shift:
     def link_found(self) -> None:
         """NATS is back."""
         self.presence.link_found()
+        self.unread.link_found()
+        self.delivery.link_found()

@@ -1,0 +1,1 @@
+"""Webhooks: telling a product's server what happened."""
