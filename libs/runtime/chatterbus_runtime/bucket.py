@@ -20,12 +20,10 @@ from nats.js.errors import (
     APIError,
     KeyNotFoundError,
     KeyWrongLastSequenceError,
-    NoKeysError,
     NoStreamResponseError,
+    NotFoundError,
 )
 from nats.js.kv import KeyValue
-
-from chatterbus_runtime.cancellation import heeding_cancel
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
@@ -116,10 +114,12 @@ class Bucket:
         """All keys that have a value now."""
 
         async def work(bucket: KeyValue) -> list[str]:
-            try:
-                return list(await bucket.keys())
-            except NoKeysError:
-                return []
+            # Not the library's keys(): it says "none" when the answer about its consumer overtakes what that delivers.
+            prefix = f"$KV.{self._spec.name}."
+            info = await self._link.jetstream.stream_info(f"KV_{self._spec.name}", subjects_filter=f"{prefix}>")
+            names = [subject[len(prefix) :] for subject in info.state.subjects or ()]
+            there = await asyncio.gather(*(has_value(bucket, name) for name in names))
+            return [name for name, is_there in zip(names, there, strict=True) if is_there]
 
         return await self._within_time(work)
 
@@ -137,14 +137,14 @@ class Bucket:
         return await self._within_time(attempt)
 
     async def _within_time(self, work: Callable[[KeyValue], Awaitable[T]]) -> T:
-        return await heeding_cancel(self._attempted(work))
+        return await self._attempted(work)
 
     async def _attempted(self, work: Callable[[KeyValue], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._timeout_s):
                 try:
                     done = await work(await self._opened())
-                except NoStreamResponseError:  # NATS was restarted, and the bucket was in its memory
+                except (NoStreamResponseError, NotFoundError):  # NATS was restarted, and the bucket was in its memory
                     self._bucket = None
                     done = await work(await self._opened())
         except (NatsError, TimeoutError, OSError) as error:
@@ -183,3 +183,12 @@ class Bucket:
                     raise
                 self._bucket = await self._link.jetstream.key_value(spec.name)
         return self._bucket
+
+
+async def has_value(bucket: KeyValue, key: str) -> bool:
+    """Whether the key was not deleted."""
+    try:
+        await bucket.get(key)
+    except KeyNotFoundError:
+        return False
+    return True

@@ -9,6 +9,7 @@ Promises, beyond nats-py's:
   (nats-py writes PING ahead of its pending buffer).
 - A failure in the read loop, an error line from the server, or a late PONG for a flush that was given up leads to a
   reconnect or to nothing; in nats-py they end the read loop in silence, or close the client for ever.
+- A cancelled request raises CancelledError, also when its reply comes in the same moment (cancellation.py).
 It does not buffer pushes while disconnected, and does not speak WebSocket.
 """
 
@@ -28,6 +29,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoServersError, StaleConnectionError, UnexpectedEOF
 
 from chatterbus_runtime.backoff import Backoff
+from chatterbus_runtime.cancellation import heeding_cancel
 from chatterbus_runtime.nats_message import Message
 from chatterbus_runtime.nats_parser import WireParser
 
@@ -94,14 +96,8 @@ class HotPathClient(Client):
         self._loop = asyncio.get_running_loop()
 
     async def request(self, *args: Any, **options: Any) -> Msg:
-        """nats-py's, without its fault: `wait_for` of Python 3.11 loses a cancellation that comes with the reply, and a
-        task that was told to end would go on."""
-        task = asyncio.current_task()
-        before = task.cancelling() if task is not None else 0
-        message: Msg = await super().request(*args, **options)
-        if task is not None and task.cancelling() > before:
-            raise asyncio.CancelledError
-        return message
+        """nats-py's; all of JetStream's calls come by here."""
+        return await heeding_cancel(super().request(*args, **options))
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

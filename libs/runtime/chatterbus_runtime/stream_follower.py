@@ -15,9 +15,9 @@ from typing import Final
 
 import structlog
 from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
 
 from chatterbus_runtime.backoff import Backoff
-from chatterbus_runtime.cancellation import heeding_cancel
 from chatterbus_runtime.link_errors import LinkError
 from chatterbus_runtime.nats_link import NatsLink
 from chatterbus_runtime.nats_message import Message
@@ -84,11 +84,13 @@ class StreamFollower:
     async def _begin(self) -> None:
         self._stop()
         try:
-            await heeding_cancel(self._start_in_time())
+            await self._start_in_time()
         except (NatsError, LinkError, TimeoutError, OSError) as error:
             self._stop()
             delay_s = self._backoff.next_s()
-            log.warning("a stream cannot be read", stream=self._stream, reason=type(error).__name__, again_s=delay_s)
+            # A stream that is not there yet is about to be made, by whoever owns it.
+            say = log.info if isinstance(error, NotFoundError) else log.warning
+            say("a stream cannot be read", stream=self._stream, reason=type(error).__name__, again_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
         else:
             self._backoff.reset()
