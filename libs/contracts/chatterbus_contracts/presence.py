@@ -17,6 +17,7 @@ from chatterbus_contracts.states import PresenceState, Status
 from chatterbus_contracts.subjects import USER_SLOTS
 
 LEASES_BUCKET: Final = "leases"
+LEASES_MAX_BYTES: Final = 4 * 1024 * 1024  # 2,000 gateways; overflow: no lease is written, which the log says
 LEASE_REFRESH_S: Final = 5.0
 LEASE_TTL_S: Final = 15.0  # two refreshes may be lost
 
@@ -31,6 +32,7 @@ class ConnectedDevice(Wire):
     connection_id: str
     user_id: UserIdField
     state: Literal["active", "away"]
+    again: bool = Field(default=False, description="it may have missed what its user was told: tell it everything")
 
 
 class DeviceLeft(Wire):
@@ -115,6 +117,14 @@ class PresenceAnswer(Wire):
     shard: int
     shards: int
     items: list[VersionedPresence]
+
+
+class PresenceReset(Wire):
+    """Of a shard with a new leader, on PRESENCE_RESET: what was missed meanwhile is not told; ask again for all users
+    of the shard that somebody watches."""
+
+    shard: int
+    shards: int
 
 
 class AskOnline(Wire):

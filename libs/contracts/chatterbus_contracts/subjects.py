@@ -30,6 +30,7 @@ ALL_DELIVERIES: Final = "chat.hooklog.*"
 ALL_DEAD_HOOKS: Final = "chat.hookdead.*"
 ASK_PRESENCE: Final = "chat.presence.ask"  # every shard of the notifier answers
 ASK_ONLINE: Final = "chat.presence.online"  # every shard of the notifier answers
+PRESENCE_RESET: Final = "chat.presence.reset"  # a shard has a new leader: ask again for all of its users
 USER_SLOTS: Final = 64  # fixed for ever: the most shards a notifier can have
 
 

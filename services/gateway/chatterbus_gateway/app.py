@@ -7,6 +7,7 @@ then ends, in at most the drain timeout and a few seconds. Decides nothing else.
 from __future__ import annotations
 
 import asyncio
+import time
 from importlib.metadata import version
 from typing import Final
 
@@ -21,8 +22,15 @@ from chatterbus_gateway.drain import drain
 from chatterbus_gateway.follower import Follower
 from chatterbus_gateway.gateway import Gateway
 from chatterbus_gateway.http_socket import http_socket
+from chatterbus_gateway.notifier import Notifier
 from chatterbus_gateway.pending import PendingCommands
 from chatterbus_gateway.policy import SocketPolicy
+from chatterbus_gateway.presence.device_states import DeviceStates
+from chatterbus_gateway.presence.lease import BUCKET, CALL_TIMEOUT_S, LeaseHolder
+from chatterbus_gateway.presence.presence_book import PresenceBook
+from chatterbus_gateway.presence.questions import Questions
+from chatterbus_gateway.presence.reporter import Reporter
+from chatterbus_gateway.presence.watch_requests import WatchRequests
 from chatterbus_gateway.rest.app import build_rest
 from chatterbus_gateway.server import GatewayServer
 from chatterbus_gateway.settings import GatewaySettings
@@ -32,6 +40,7 @@ from chatterbus_gateway.store_epoch import CHECK, StoreEpoch
 from chatterbus_gateway.tickets import TicketOffice
 from chatterbus_gateway.tokens import TokenVerifier
 from chatterbus_gateway.websocket import socket_protocol
+from chatterbus_runtime.bucket import Bucket
 from chatterbus_runtime.health import Health
 from chatterbus_runtime.jetstream_publisher import JetStreamPublisher
 from chatterbus_runtime.lifecycle import Lifecycle
@@ -45,11 +54,14 @@ STOP_S: Final = 5.0  # of the drain timeout, for open REST requests and for NATS
 
 
 class LinkWatch:
-    """Tells health and the follower of the link's losses and returns."""
+    """Tells all who must know of the link's losses and returns."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
         self.follower: Follower | None = None
+        self.book: PresenceBook | None = None
+        self.lease: LeaseHolder | None = None
+        self.reporter: Reporter | None = None
 
     def lost(self) -> None:
         """The link is down."""
@@ -62,6 +74,12 @@ class LinkWatch:
         self._health.set(NATS_CHECK, ok=True)
         if self.follower is not None:
             self.follower.link_found()
+        if self.book is not None:
+            self.book.ask_all_again()
+        if self.lease is not None:
+            self.lease.renew_soon()
+        if self.reporter is not None:
+            self.reporter.all_missed()
 
 
 async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: CollectorRegistry = REGISTRY) -> None:
@@ -89,12 +107,22 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
         settings.gateway_max_in_flight, settings.gateway_answer_timeout_s, settings.gateway_queued_after_s
     )
     queue = CommandQueue(link, publisher, settings.gateway_id, settings.gateway_partitions, pending, counts)
-    watch.follower = follower = Follower(link, store, counts)
+    notifier = Notifier(link)
+    watch.book = book = PresenceBook(link, notifier)
+    platform = settings.gateway_presence_visibility == "platform"
+    watch_requests = WatchRequests(store, book, platform=platform)
+    book.begin()
+    watch.follower = follower = Follower(link, store, counts, book)
+    watch.reporter = reporter = Reporter(link, DeviceStates(settings.gateway_id, int(time.time() * 1000)), counts)
+    watch.lease = lease = LeaseHolder(link, Bucket(link, BUCKET, CALL_TIMEOUT_S), reporter, settings.gateway_id)
     epoch = StoreEpoch(store, health, settings.gateway_partitions)
     gateway = Gateway(
         link=link,
         queue=queue,
         follower=follower,
+        reporter=reporter,
+        notifier=notifier,
+        watch_requests=watch_requests,
         verifier=verifier,
         tickets=tickets,
         epoch=epoch,
@@ -110,13 +138,19 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     if storage is None:
         return
     files = Attachments.over(storage, settings)
-    show_metrics(counts, gateway, files, registry)
-    rest = build_rest(settings, verifier, store, queue, health, files=files, tickets=tickets)
+    show_metrics(counts, gateway, book, files, registry)
+    rest = build_rest(settings, verifier, store, queue, health, files=files, tickets=tickets, notifier=notifier)
     server = GatewayServer(rest, http_socket(gateway.wheel), socket_protocol(gateway))
+    questions = Questions(link, settings.gateway_id, reporter, gateway.attends)
+    await lease.renew()  # before anybody connects: it may show that our incarnation must be higher
     await epoch.poll()
     await verifier.warm_up()
     port = await server.start(settings.gateway_host, settings.gateway_port)
     lifecycle.spawn("wheel", gateway.turn_wheel())
+    lifecycle.spawn("lease", lease.keep())
+    lifecycle.spawn("presence book", book.run())
+    if not platform:
+        lifecycle.spawn("watch checks", watch_requests.run())
     lifecycle.spawn("store epoch", epoch.poll_for_ever())
     lifecycle.spawn("loop lag", LoopLag(registry).sample_for_ever())
     log.info("listening", host=settings.gateway_host, port=port, gateway_id=settings.gateway_id)
@@ -125,13 +159,19 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
 
     await lifecycle.stopping.wait()
     health.draining = True
+    lease.drain()
     await asyncio.sleep(settings.gateway_drain_delay_s)
     sockets_s = settings.gateway_drain_timeout_s - settings.gateway_drain_delay_s - STOP_S
     await drain(gateway, timeout_s=max(sockets_s, 0.5), jitter_s=settings.gateway_reconnect_jitter_s)
     await server.stop()
+    questions.close()
+    reporter.flush()
+    await lease.end()
     await files.close()
     await storage.close()
     await follower.close()
+    await watch_requests.close()
+    book.close()
     await gateway.close()
     queue.close()
     publisher.close()
@@ -139,7 +179,9 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     await link.close()
 
 
-def show_metrics(counts: Counts, gateway: Gateway, files: Attachments, registry: CollectorRegistry) -> None:
+def show_metrics(
+    counts: Counts, gateway: Gateway, book: PresenceBook, files: Attachments, registry: CollectorRegistry
+) -> None:
     """Register what the gateway counts."""
     publish_build_info("gateway", version("chatterbus-gateway"), registry)
     collector = CountsCollector(
@@ -148,6 +190,7 @@ def show_metrics(counts: Counts, gateway: Gateway, files: Attachments, registry:
             "connections": ("Open connections", lambda: float(len(gateway.hub))),
             "users": ("Users with an authenticated connection", lambda: float(gateway.hub.users)),
             "threads_followed": ("Threads that are listened to", lambda: float(len(gateway.follower))),
+            "users_watched": ("Users whose presence is listened to", lambda: float(len(book))),
             "files_moving": ("Files on their way, up and down", lambda: float(len(files.transfers))),
             "commands_pending": ("Commands that wait for their answer", lambda: float(len(gateway.queue))),
         },

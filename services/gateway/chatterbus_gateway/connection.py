@@ -18,13 +18,22 @@ import structlog
 
 from chatterbus_contracts.codec import Wire, encode
 from chatterbus_contracts.errors import CloseCode, ErrorCode, Refusal
-from chatterbus_contracts.frames.client import ClientFrame, Subscribe, Unsubscribe
+from chatterbus_contracts.frames.client import (
+    ClientFrame,
+    SendMessage,
+    SetPresence,
+    Subscribe,
+    Unsubscribe,
+    WatchPresence,
+)
 from chatterbus_contracts.frames.server import Pong, Unsubscribed
 from chatterbus_contracts.ids import ThreadId, UserId
+from chatterbus_gateway.effects import Choice
 from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.follower import Join, Leave
 from chatterbus_gateway.outbox import Outbox
 from chatterbus_gateway.outcome import Outcome
+from chatterbus_gateway.presence.watch_requests import WatchRequest
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.session import Session, State
 from chatterbus_gateway.wall_time import iso_time
@@ -52,6 +61,7 @@ class Connection:
         "_transport",
         "_turn",
         "address",
+        "moving",
         "session",
         "tick",
         "user_id",
@@ -62,6 +72,7 @@ class Connection:
         self.address = address
         self.user_id = cast("UserId", "")  # once authenticated
         self.tick: int | None = None
+        self.moving = False  # sent elsewhere by us
         self._gateway = gateway
         self._transport = transport
         self._turn: list[bytes] = []
@@ -130,24 +141,22 @@ class Connection:
         while outbox and self._blocked_since_s is None:
             self._write(b"".join(outbox.take(PUMP_BYTES)))
         if not outbox:
+            if outbox is not None and outbox.dropped:
+                self._gateway.reporter.missed(self.session.connection_id, self.user_id)
             self._outbox = None
         self._end_if_written()
 
     def lost(self) -> None:
         """The socket is gone."""
         self.session.ended()
-        gateway = self._gateway
-        gateway.wheel.forget(self)
-        gateway.follower.forget(self, list(self.session.threads))
-        gateway.hub.remove(self, self.address, self.user_id or None)
-        gateway.counts.connections_closed += 1
+        self._gateway.forget(self)
         self._turn.clear()
         self._outbox = None
         log.info(
             "connection closed",
             connection_id=self.session.connection_id,
             user_id=self.user_id or None,
-            open_connections=len(gateway.hub),
+            open_connections=len(self._gateway.hub),
         )
 
     # --- to the socket -----------------------------------------------------------------------------------------------
@@ -297,6 +306,8 @@ class Connection:
                 user_id=principal.user_id,
                 open_connections=len(self._gateway.hub),
             )
+            self._gateway.user_feed.welcome(principal.user_id)  # before the notifier hears of it and answers there
+            self._gateway.reporter.here(self.session.connection_id, principal.user_id)
         self.user_id = principal.user_id
         self.send(self._gateway.auth_success(self.session.connection_id, principal))
         self._gateway.wheel.schedule(self, self._gateway.now_s())  # a visit finds out what is due when
@@ -304,6 +315,8 @@ class Connection:
     def submit(self, command: EncodedCommand, request: ClientFrame) -> None:
         """See Effects."""
         self._gateway.queue.submit_encoded(command, partial(self._settled, request))
+        if isinstance(request, SendMessage):
+            self._gateway.message_sent(self.user_id, request.thread_id)
 
     def _settled(self, request: ClientFrame, outcome: Outcome) -> None:
         self.session.settled(request, outcome)
@@ -336,6 +349,15 @@ class Connection:
         """See Effects."""
         self._gateway.move_cursor(self.session.speaker, thread_id, delivered_seq, read_seq)
 
+    def choose_presence(self, status: Choice, request: SetPresence) -> None:
+        """See Effects."""
+        self._gateway.choose_presence(self.user_id, status, request.ref, partial(self._settled, request))
+
+    def watch_presence(self, user_ids: list[UserId], request: WatchPresence) -> None:
+        """See Effects."""
+        refused = partial(self.session.follow_refused, request)
+        self._gateway.watch_requests.watch(self, WatchRequest(user_ids, refused))
+
     def notify_typing(self, thread_id: ThreadId, is_typing: bool) -> None:
         """See Effects."""
         self._gateway.notify_typing(self.session.speaker, thread_id, is_typing)
@@ -348,6 +370,13 @@ class Connection:
         """See Effects."""
         if self._blocked_since_s is None:
             self.push(PING)
+
+    def set_away(self, *, away: bool) -> None:
+        """See Effects."""
+        gateway = self._gateway
+        gateway.reporter.here(self.session.connection_id, self.user_id, away=away)
+        if not away:
+            gateway.wheel.schedule(self, gateway.now_s() + gateway.policy.away_after_s)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """See Effects."""

@@ -15,6 +15,8 @@ class Counts:
     __slots__ = (
         "answer_timeouts",
         "bytes_out",
+        "connection_changes",
+        "connection_changes_lost",
         "connections_closed",
         "connections_opened",
         "connections_refused",
@@ -36,6 +38,8 @@ class Counts:
 
     answer_timeouts: int
     bytes_out: int
+    connection_changes: int
+    connection_changes_lost: int
     connections_closed: int
     connections_opened: int
     connections_refused: int
@@ -54,6 +58,8 @@ class Counts:
 _HELP: Final[dict[str, str]] = {
     "answer_timeouts": "Commands whose answer did not come in time",
     "bytes_out": "Bytes written to sockets",
+    "connection_changes": "Changes of who is connected, told to the notifier",
+    "connection_changes_lost": "Of these, the ones that could not be published; the lease shows them",
     "connections_closed": "Connections that ended",
     "connections_opened": "Connections that were accepted",
     "connections_refused": "Upgrades refused before accept: origin, caps, path, draining",

@@ -2,7 +2,8 @@
 
 Promises, in this order: new sockets are refused; every client is told `reconnect` with its own moment to come back;
 sockets go on working until their requests are answered; then they are closed with 4000, in batches, and what does not
-go by itself is aborted. All of it ends by the deadline. Receipts that were gathered are queued before the end.
+go by itself is aborted. Whoever goes from `reconnect` on is reported as moving. All of it ends by the deadline.
+Receipts that were gathered are queued before the end.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ async def drain(gateway: Gateway, *, timeout_s: float, jitter_s: float) -> None:
     log.info("draining", connections=len(gateway.hub), unanswered=len(gateway.queue))
     for connection in gateway.hub.connections:
         if connection.session.state is State.OPEN:
+            connection.moving = True
             after_ms = RECONNECT_MIN_MS + int(random.uniform(0, jitter_s) * 1000)  # noqa: S311 - spreads load
             connection.send(Reconnect(after_ms=after_ms, resume=True))
     gateway.flush_receipts()
@@ -46,6 +48,7 @@ async def drain(gateway: Gateway, *, timeout_s: float, jitter_s: float) -> None:
         await asyncio.sleep(CHECK_EVERY_S)
     left = gateway.hub.connections
     for connection in left:
+        connection.moving |= connection.session.state is not State.CLOSING
         connection.abort()
     gateway.flush_receipts()
     log.info("drained", aborted=len(left), unanswered=len(gateway.queue), took_s=round(loop.time() - started_s, 3))
@@ -58,4 +61,5 @@ def _close_batch(gateway: Gateway, *, close_anyway: bool) -> None:
         if connection.session.state is not State.CLOSING and (close_anyway or not connection.session.in_flight)
     ]
     for connection in closable[: max(BATCH_MIN, int(len(closable) * BATCH_SHARE))]:
+        connection.moving = True
         connection.session.close(CloseCode.DRAINING, "the gateway is shutting down")

@@ -6,14 +6,16 @@ the session's methods (`authenticated`, `auth_refused`, `settled`, `unfollowed`,
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from chatterbus_contracts.codec import Wire
 from chatterbus_contracts.errors import CloseCode
-from chatterbus_contracts.frames.client import ClientFrame
-from chatterbus_contracts.ids import ThreadId
+from chatterbus_contracts.frames.client import ClientFrame, SetPresence, WatchPresence
+from chatterbus_contracts.ids import ThreadId, UserId
 from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.principal import Principal
+
+Choice = Literal["online", "dnd", "invisible"]
 
 
 class Effects(Protocol):
@@ -49,6 +51,12 @@ class Effects(Protocol):
     def move_cursor(self, thread_id: ThreadId, delivered_seq: int | None, read_seq: int | None) -> None:
         """Move the user's cursors; coalesced."""
 
+    def choose_presence(self, status: Choice, request: SetPresence) -> None:
+        """Have the user seen like this, on all devices; answered by `settled`, later."""
+
+    def watch_presence(self, user_ids: list[UserId], request: WatchPresence) -> None:
+        """Send the presence of these now, then changes; or call `follow_refused`."""
+
     def notify_typing(self, thread_id: ThreadId, is_typing: bool) -> None:
         """Tell the thread's followers; throttled."""
 
@@ -57,6 +65,9 @@ class Effects(Protocol):
 
     def ping(self) -> None:
         """Send a protocol ping."""
+
+    def set_away(self, *, away: bool) -> None:
+        """Tell that the device is away, or active again."""
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Say goodbye behind what was sent, and end the connection within the closing deadline."""

@@ -11,12 +11,14 @@ change from the store before its event came) have their own until it catches up.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final, Protocol
 
 from chatterbus_contracts.codec import DecodeError, encode, parse_json
 from chatterbus_contracts.envelopes import Event
 from chatterbus_contracts.frames.server import Resync
 from chatterbus_contracts.ids import ThreadId, UserId
+from chatterbus_gateway.outbox import TYPING
 from chatterbus_gateway.wire_frame import ws_frame
 
 HELD_MAX_BYTES: Final = 2 * 1024 * 1024  # of one thread, while somebody joins; then the joining ones get a resync
@@ -33,7 +35,7 @@ class Recipient(Protocol):
         """Send WebSocket frames, durably."""
 
     def push_ephemeral(self, key: str, frame: bytes) -> None:
-        """Send a WebSocket frame that may be replaced or dropped."""
+        """Send a WebSocket frame that may be replaced or dropped (see outbox.py for keys)."""
 
     def unfollowed(self, thread_id: ThreadId) -> None:
         """The thread is not followed any more, since the user is no member."""
@@ -65,13 +67,25 @@ class Joining:
 class Feed:
     """Positions and recipients of one thread."""
 
-    __slots__ = ("_ahead", "_held", "_held_bytes", "_joining", "_live", "admissions", "resyncs", "rev", "thread_id")
+    __slots__ = (
+        "_ahead",
+        "_held",
+        "_held_bytes",
+        "_joining",
+        "_live",
+        "admissions",
+        "membership",
+        "resyncs",
+        "rev",
+        "thread_id",
+    )
 
     def __init__(self, thread_id: ThreadId) -> None:
         self.thread_id = thread_id
         self.rev: int | None = None  # of the last event; None: not known, the next one is taken as it comes
         self.resyncs = 0  # notices sent
         self.admissions = 0  # joins that went live, and members added
+        self.membership: list[Event] = []  # events of members that came and were new; the caller takes them
         self._live: dict[Recipient, None] = {}  # a dict keeps the order of joining
         self._ahead: dict[Recipient, int] = {}
         self._joining: dict[Recipient, Joining] = {}
@@ -88,9 +102,14 @@ class Feed:
         return [*self._live, *self._ahead, *self._joining]
 
     @property
+    def live(self) -> Iterable[Recipient]:
+        """All who follow, without those that are joining."""
+        return chain(self._live, self._ahead)
+
+    @property
     def live_users(self) -> dict[UserId, None]:
         """Whose connections follow, without those that are joining: the store is being asked about them."""
-        return dict.fromkeys(recipient.user_id for recipient in (*self._live, *self._ahead))
+        return dict.fromkeys(recipient.user_id for recipient in self.live)
 
     def follows(self, recipient: Recipient) -> bool:
         """Live, not only joining."""
@@ -128,7 +147,7 @@ class Feed:
                 self._resync((recipient,), "gap")
             recipient.push(item.frame)
             position = item.event.rev
-            if item.event.type == REMOVED and removed_user(item.event) == recipient.user_id:
+            if item.event.type == REMOVED and member_of(item.event) == recipient.user_id:
                 recipient.unfollowed(self.thread_id)
                 return
         self.admissions += 1
@@ -197,8 +216,10 @@ class Feed:
                 self._live[recipient] = None
         if self._joining:
             self._hold(event, frame)
+        if event.type in MEMBERSHIP:
+            self.membership.append(event)
         if event.type == REMOVED:
-            self._remove_user(removed_user(event), Held(event, frame))
+            self._remove_user(member_of(event), Held(event, frame))
         elif event.type == ADDED:
             self.admissions += 1
 
@@ -228,7 +249,7 @@ class Feed:
         return len(expelled)
 
     def _live_of(self, user_id: str | None) -> list[Recipient]:
-        return [recipient for recipient in (*self._live, *self._ahead) if recipient.user_id == user_id]
+        return [recipient for recipient in self.live if recipient.user_id == user_id]
 
     def _let_go(self, recipient: Recipient) -> None:
         self._live.pop(recipient, None)
@@ -241,9 +262,9 @@ class Feed:
             user_id = parse_json(frame)["userId"]
         except (DecodeError, KeyError, TypeError):
             return
-        key = f"{self.thread_id} {user_id}"
+        key = f"{TYPING}{self.thread_id}/{user_id}"
         wire = ws_frame(frame)
-        for recipient in (*self._live, *self._ahead):
+        for recipient in self.live:
             if recipient.user_id != user_id:
                 recipient.push_ephemeral(key, wire)
 
@@ -267,8 +288,8 @@ ADDED: Final = "member_added"
 MEMBERSHIP: Final = frozenset({REMOVED, ADDED})
 
 
-def removed_user(event: Event) -> str | None:
-    """Of whom a member_removed frame speaks."""
+def member_of(event: Event) -> str | None:
+    """Of whom a member_added or member_removed frame speaks."""
     try:
         user_id = parse_json(event.frame)["data"]["userId"]
     except (DecodeError, KeyError, TypeError):

@@ -4,7 +4,8 @@ Promises: while a local connection follows a thread, and some seconds longer, it
 listened to, once. A subscribe is answered with the state (or the changes since the client's rev) read after the
 listening began, then everything that happened since, then live events; no event falls between. Requests of one
 connection about one thread are worked off in order. When the link to NATS was lost, every follower is told `resync`.
-After every gap that is known of, the followers' membership is asked for anew (membership_check.py).
+After every gap that is known of, the followers' membership is asked for anew (membership_check.py), and so are the
+members whose presence they hear of, which comes behind the answer to the subscribe (presence/).
 Does not promise that an event comes: NATS core is at most once; a gap shows by its rev.
 """
 
@@ -28,6 +29,8 @@ from chatterbus_contracts.subjects import event_subject, typing_subject
 from chatterbus_gateway.counts import Counts
 from chatterbus_gateway.feed import Feed, Recipient
 from chatterbus_gateway.membership_check import MembershipCheck
+from chatterbus_gateway.presence.member_check import MemberCheck
+from chatterbus_gateway.presence.presence_book import PresenceBook
 from chatterbus_gateway.sync_reply import SyncReply
 from chatterbus_gateway.wire_frame import ws_frame
 from chatterbus_runtime.link_errors import LinkDown
@@ -85,12 +88,16 @@ class Followed:
 class Follower:
     """One per gateway."""
 
-    def __init__(self, link: NatsLink, store: Asks, counts: Counts, *, linger_s: float = LINGER_S) -> None:
+    def __init__(
+        self, link: NatsLink, store: Asks, counts: Counts, book: PresenceBook, *, linger_s: float = LINGER_S
+    ) -> None:
         self._link = link
         self._store = store
         self._counts = counts
+        self._book = book
         self._linger_s = linger_s
         self._check = MembershipCheck(store, counts, self._maybe_linger)
+        self._member_check = MemberCheck(store, book.watches.followers, book.read)
         self._threads: dict[ThreadId, Followed] = {}
         self._requests: dict[tuple[Recipient, ThreadId], deque[Join | Leave]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,6 +112,11 @@ class Follower:
     def joining(self) -> int:
         """Subscribes that are on their way."""
         return len(self._requests)
+
+    def is_live(self, recipient: Recipient, thread_id: ThreadId) -> bool:
+        """Whether this connection gets the thread's events as they come."""
+        followed = self._threads.get(thread_id)
+        return followed is not None and followed.feed.follows(recipient)
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
@@ -139,6 +151,7 @@ class Follower:
     async def close(self) -> None:
         """Stop all listening."""
         await self._check.close()
+        await self._member_check.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -180,7 +193,11 @@ class Follower:
                 recipient.push(frames)
                 recipient.unfollowed(thread_id)
             else:
+                if not self._book.read(thread_id, reply.rev, reply.member_ids):
+                    self._member_check.doubt(thread_id)
                 followed.feed.complete_join(recipient, reply.rev, frames)
+                if followed.feed.follows(recipient):
+                    self._book.joined(recipient, thread_id)
             self._count_resyncs(followed.feed)
             self._maybe_linger(thread_id)
 
@@ -231,6 +248,7 @@ class Follower:
             except LinkDown:
                 raise _unavailable() from None
             self._threads[thread_id] = followed
+            self._book.opened(thread_id, feed)
         elif followed.idle_timer is not None:
             followed.idle_timer.cancel()
             followed.idle_timer = None
@@ -255,6 +273,7 @@ class Follower:
             followed.idle_timer.cancel()
         followed.events.close()
         followed.typing.close()
+        self._book.closed(thread_id)
 
     # --- events ------------------------------------------------------------------------------------------------------
 
@@ -266,6 +285,9 @@ class Follower:
             return
         self._counts.events_in += len(events)
         feed.receive(events)
+        if feed.membership:
+            self._book.moved(feed.thread_id, feed.membership)
+            feed.membership.clear()
         self._count_resyncs(feed)
         if not feed:
             self._maybe_linger(feed.thread_id)
@@ -288,7 +310,7 @@ class Follower:
             followed.feed.lose_place()
             told.update(followed.feed.recipients)
             if followed.feed:
-                self._check.doubt(followed.feed)
+                self._doubt(followed.feed)
         for recipient in told:
             recipient.push(frame)
         self._counts.resyncs += len(told)
@@ -300,7 +322,11 @@ class Follower:
             self._counts.resyncs += feed.resyncs
             log.info("gap in the events of a thread", thread_id=feed.thread_id, connections=feed.resyncs)
             feed.resyncs = 0
-            self._check.doubt(feed)
+            self._doubt(feed)
+
+    def _doubt(self, feed: Feed) -> None:
+        self._check.doubt(feed)
+        self._member_check.doubt(feed.thread_id)
 
 
 def _unavailable() -> Refusal:

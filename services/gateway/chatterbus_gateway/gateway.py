@@ -12,7 +12,7 @@ import itertools
 import random
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import structlog
@@ -20,18 +20,25 @@ import structlog
 from chatterbus_contracts import PROTOCOL_VERSION
 from chatterbus_contracts.codec import encode
 from chatterbus_contracts.commands import MoveCursor
+from chatterbus_contracts.envelopes import Answer
 from chatterbus_contracts.errors import Refusal
-from chatterbus_contracts.frames.server import AuthSuccess, TypingNotice
-from chatterbus_contracts.ids import CommandId, GatewayId, ThreadId
+from chatterbus_contracts.frames.server import Ack, AuthSuccess, TypingNotice
+from chatterbus_contracts.ids import CommandId, GatewayId, ThreadId, UserId
 from chatterbus_contracts.limits import LIMITS
 from chatterbus_contracts.subjects import typing_subject
 from chatterbus_gateway.admission import Admission
 from chatterbus_gateway.command_queue import CommandQueue
 from chatterbus_gateway.connection import Connection
 from chatterbus_gateway.counts import Counts
+from chatterbus_gateway.effects import Choice
 from chatterbus_gateway.follower import Follower
 from chatterbus_gateway.hub import Hub
+from chatterbus_gateway.notifier import Notifier
+from chatterbus_gateway.outcome import Outcome
 from chatterbus_gateway.policy import SocketPolicy
+from chatterbus_gateway.presence.reporter import Reporter
+from chatterbus_gateway.presence.user_feed import UserFeed
+from chatterbus_gateway.presence.watch_requests import WatchRequests
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.receipts import Cursor, Receipts
 from chatterbus_gateway.store_epoch import StoreEpoch
@@ -56,6 +63,9 @@ class Gateway:
         link: NatsLink,
         queue: CommandQueue,
         follower: Follower,
+        reporter: Reporter,
+        notifier: Notifier,
+        watch_requests: WatchRequests,
         verifier: TokenVerifier,
         tickets: TicketOffice,
         epoch: StoreEpoch,
@@ -70,6 +80,8 @@ class Gateway:
         self.gateway_id: GatewayId = queue.gateway_id
         self.queue = queue
         self.follower = follower
+        self.reporter = reporter
+        self.watch_requests = watch_requests
         self.verifier = verifier
         self.tickets = tickets
         self.admission = admission
@@ -77,9 +89,11 @@ class Gateway:
         self.counts = counts
         self.draining = False
         self.hub: Hub[Connection] = Hub(policy)
+        self.user_feed = UserFeed(link, self.hub.of_user)
         self.wheel = TimerWheel(loop.time())
         self.writer = TurnWriter()
         self._link = link
+        self._notifier = notifier
         self._epoch = epoch
         self._receipts = Receipts()
         self._receipts_interval_s = receipts_interval_s
@@ -98,6 +112,18 @@ class Gateway:
         self.hub.add(connection, address)
         self.counts.connections_opened += 1
         return connection
+
+    def forget(self, connection: Connection) -> None:
+        """Its socket is gone."""
+        user_id = connection.user_id
+        self.wheel.forget(connection)
+        self.follower.forget(connection, list(connection.session.threads))
+        self.hub.remove(connection, connection.address, user_id or None)
+        if user_id:
+            self.reporter.gone(connection.session.connection_id, user_id, moving=connection.moving)
+            self.user_feed.lost(user_id)
+            self.watch_requests.forget(connection)
+        self.counts.connections_closed += 1
 
     def next_connection_id(self) -> str:
         """Unique, since the process's part is random, also where its gateway id is not."""
@@ -127,6 +153,13 @@ class Gateway:
             },
         )
 
+    def attends(self, user_id: UserId, thread_id: ThreadId) -> bool:
+        """Whether the user looks at the thread here, on an active device."""
+        return any(
+            connection.session.is_attending and self.follower.is_live(connection, thread_id)
+            for connection in self.hub.of_user(user_id)
+        )
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run bounded work for a connection."""
         task = self._loop.create_task(work)
@@ -152,7 +185,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    # --- receipts and typing -----------------------------------------------------------------------------------------
+    # --- receipts, typing, presence ----------------------------------------------------------------------------------
 
     def move_cursor(
         self, principal: Principal, thread_id: ThreadId, delivered_seq: int | None, read_seq: int | None
@@ -183,8 +216,30 @@ class Gateway:
             except Refusal:
                 self.counts.receipts_dropped += 1
 
+    def choose_presence(
+        self, user_id: UserId, status: Choice, ref: str | None, settle: Callable[[Outcome], None]
+    ) -> None:
+        """Have the user seen like this, everywhere."""
+        self.spawn(self._choose_presence(user_id, status, ref, settle))
+
+    async def _choose_presence(
+        self, user_id: UserId, status: Choice, ref: str | None, settle: Callable[[Outcome], None]
+    ) -> None:
+        try:
+            await self._notifier.choose(user_id, status)
+        except Refusal as refusal:
+            settle(refusal)
+        else:
+            settle(Answer(CommandId(""), applied=True, frame=encode(Ack(ref=ref))))
+
+    def message_sent(self, user_id: UserId, thread_id: ThreadId) -> None:
+        """The user's typing ends with it."""
+        self._throttle.message_sent(user_id, thread_id)
+
     def notify_typing(self, principal: Principal, thread_id: ThreadId, is_typing: bool) -> None:
-        """Tell all gateways, this one too."""
+        """Tell all gateways, this one too; of a hidden user nobody, for it would show that somebody is there."""
+        if self.user_feed.is_hidden(principal.user_id):
+            return
         if not self._throttle.admits(principal.user_id, thread_id, is_typing, self._loop.time()):
             return
         notice = TypingNotice(

@@ -21,6 +21,7 @@ class SocketPolicy:
     silence_max_s: float = 60.0  # two pings unanswered and some grace
     closing_deadline_s: float = 5.0  # a client that does not read keeps no descriptor
     stall_max_s: float = 15.0  # a socket that takes nothing for so long is a slow consumer, however little waits
+    away_after_s: float = 300.0  # without a frame of the person's: a coffee, not a thought
     token_warning_s: float = 60.0  # time to fetch a new token
     frames_per_s: float = 50.0  # of one connection, on the long run
     frames_burst: int = 200  # a client that comes back sends what it had kept
@@ -46,6 +47,7 @@ class SocketPolicy:
             auth_deadline_s=settings.gateway_auth_deadline_s,
             ping_every_s=settings.gateway_heartbeat_interval_s,
             silence_max_s=settings.gateway_heartbeat_timeout_s,
+            away_after_s=settings.gateway_away_after_s,
             frames_per_s=settings.gateway_rate_frames_per_s,
             frames_burst=settings.gateway_rate_burst_frames,
             in_flight_max=settings.gateway_max_in_flight_per_connection,

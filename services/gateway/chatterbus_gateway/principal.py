@@ -29,5 +29,9 @@ class Principal:
     dev: bool = False
 
     @property
+    def is_admin(self) -> bool:
+        return CHAT_ADMIN in self.scopes
+
+    @property
     def may_send_system(self) -> bool:
-        return CHAT_SYSTEM in self.scopes or CHAT_ADMIN in self.scopes
+        return CHAT_SYSTEM in self.scopes or self.is_admin

@@ -31,10 +31,13 @@ from chatterbus_contracts.frames.client import (
     SendMarkUnread,
     SendMessage,
     SendRead,
+    SetPresence,
     Subscribe,
     Typing,
     Unsubscribe,
+    WatchPresence,
 )
+from chatterbus_contracts.frames.server import Ack
 from chatterbus_contracts.ids import GatewayId, MessageId, ThreadId, split_message_id
 from chatterbus_contracts.states import MessageType
 from chatterbus_contracts.text import check_content
@@ -118,6 +121,24 @@ def on_mark_unread(session: Session, frame: SendMarkUnread) -> None:
     _submit(session, MarkUnread, frame, seq=frame.seq)
 
 
+def on_presence_set(session: Session, frame: SetPresence) -> None:
+    """`away` is said of this device and holds at once; the others are the user's choice, which the notifier keeps."""
+    if frame.status == "away":
+        session.declare(away=True)
+        session.effects.send(Ack(ref=frame.ref))
+        return
+    session.check_room()
+    if frame.status == "online":
+        session.declare(away=False)
+    session.effects.choose_presence(frame.status, frame)
+    session.in_flight += 1
+
+
+def on_presence_watch(session: Session, frame: WatchPresence) -> None:
+    """Answered by the presence of each."""
+    session.effects.watch_presence(frame.user_ids, frame)
+
+
 def on_ping(session: Session, frame: Ping) -> None:
     """Answer."""
     session.effects.pong(frame.id)
@@ -136,6 +157,8 @@ HANDLERS: Final[dict[type[ClientFrame], Handler]] = {
     SendDelivered: on_delivered,
     SendRead: on_read,
     SendMarkUnread: on_mark_unread,
+    SetPresence: on_presence_set,
+    WatchPresence: on_presence_watch,
     Ping: on_ping,
 }
 

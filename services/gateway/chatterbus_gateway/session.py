@@ -21,6 +21,7 @@ from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.error_frames import decode_error_frame, error_frame
 from chatterbus_gateway.outcome import Outcome, Queued
 from chatterbus_gateway.policy import SocketPolicy
+from chatterbus_gateway.presence.activity import QUIET_FRAMES, Activity
 from chatterbus_gateway.principal import DEFAULT_USER_TYPE, Principal
 from chatterbus_gateway.requests import HANDLERS, RETRY_SOON_MS, check_identity, follow
 from chatterbus_gateway.token_bucket import TokenBucket
@@ -49,6 +50,7 @@ class Session:
         "_numbers",
         "_opened_at_s",
         "_warned",
+        "activity",
         "auth",
         "connection_id",
         "dev_threads",
@@ -79,6 +81,7 @@ class Session:
         self.dev_threads: set[ThreadId] | None = None  # development mode: threads that were created on first use
         self.expires_s: float | None = None  # monotonic
         self.heard_s = now_s
+        self.activity = Activity(effects, now_s)
         self._opened_at_s = now_s
         self.pinged_s = now_s
         self._warned = False
@@ -104,6 +107,11 @@ class Session:
         if wait_s:
             self._flooded(frame, wait_s, now_s)
         elif self.state is State.OPEN:
+            if type(frame) not in QUIET_FRAMES:
+                activity = self.activity
+                activity.active_s = now_s
+                if activity.is_away:
+                    activity.wake()
             self._handle(frame)
         else:
             self._before_open(frame)
@@ -178,7 +186,8 @@ class Session:
         if now_s - self.heard_s >= policy.silence_max_s:
             self.close(CloseCode.HEARTBEAT_MISSED, "nothing was heard for too long")
             return now_s
-        next_s = min(self._ping_due(now_s), self.heard_s + policy.silence_max_s)
+        away_due_s = self.activity.due_s(now_s, policy.away_after_s)
+        next_s = min(self._ping_due(now_s), self.heard_s + policy.silence_max_s, away_due_s)
         if self.expires_s is not None:
             next_s = min(next_s, self._expiry_due(self.expires_s, now_s, unix_s))
         return next_s
@@ -204,6 +213,15 @@ class Session:
         if self.principal is None:
             raise RuntimeError("nobody has authenticated")
         return self.principal
+
+    @property
+    def is_attending(self) -> bool:
+        """Whether there is somebody to read what is sent."""
+        return self.state is State.OPEN and not self.activity.is_away
+
+    def declare(self, *, away: bool) -> None:
+        """The client says that its person is away, until it says the opposite."""
+        self.activity.declare(away=away)
 
     def begin_auth(self, auth: Auth) -> None:
         """Find out whether its token or ticket is good."""
@@ -233,12 +251,16 @@ class Session:
 
     def submit(self, command: EncodedCommand, request: ClientFrame) -> None:
         """Queue a command whose outcome comes to `settled`. Raises Refusal."""
+        self.check_room()
+        self.effects.submit(command, request)
+        self.in_flight += 1
+
+    def check_room(self) -> None:
+        """Raise Refusal when another request may not wait for its outcome."""
         if self.in_flight >= self.policy.in_flight_max:
             raise Refusal(
                 ErrorCode.TOO_MANY_IN_FLIGHT, "too many requests are unanswered", retry_after_ms=RETRY_SOON_MS
             )
-        self.effects.submit(command, request)
-        self.in_flight += 1
 
     def next_command_id(self) -> CommandId:
         """Unique: a connection's id is, in all processes and for ever."""
@@ -273,6 +295,8 @@ class Session:
             if expires_s <= now_s:
                 raise Refusal(ErrorCode.TOKEN_EXPIRED, "the token has expired")
         self.effects.welcome(principal)
+        if self.principal is None:
+            self.activity.active_s = now_s
         self.principal = principal
         self.expires_s = expires_s
         self._warned = False

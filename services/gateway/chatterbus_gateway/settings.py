@@ -40,6 +40,11 @@ class GatewaySettings(ServiceSettings):
         default=False, description="Takes a client's word for who it is. For a laptop: only with a loopback host."
     )
 
+    gateway_serve_client: bool = Field(
+        default=True,
+        description="Serves the browser SDK at /chatterbus/ (the demo page at / too, in development mode).",
+    )
+
     # --- who may come in ---
     gateway_jwt_secret: SecretStr | None = Field(
         default=None,
@@ -74,6 +79,10 @@ class GatewaySettings(ServiceSettings):
     )
     gateway_heartbeat_timeout_s: float = Field(
         default=60, gt=0, le=600, description="Seconds of silence after which a socket is dead; two missed pings."
+    )
+
+    gateway_away_after_s: float = Field(
+        default=300, gt=0, description="Seconds without a frame other than a ping until a device counts as away."
     )
 
     # --- how much one may ask ---
@@ -152,6 +161,12 @@ class GatewaySettings(ServiceSettings):
         default=None, description="Access key id; unset: what the environment gives (an instance's role)."
     )
     gateway_s3_secret_key: SecretStr | None = Field(default=None, description="Secret of GATEWAY_S3_ACCESS_KEY.")
+
+    # --- who sees whom ---
+    gateway_presence_visibility: Literal["shared", "platform"] = Field(
+        default="shared",
+        description="Who sees whether a user is there: those who share a thread with them, or everybody.",
+    )
 
     # --- deadlines ---
     gateway_queued_after_s: float = Field(

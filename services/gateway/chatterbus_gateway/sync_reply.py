@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from chatterbus_contracts.codec import DecodeError, encode_json, parse_json
+from chatterbus_contracts.ids import UserId
 from chatterbus_gateway.wire_frame import ws_frame
 
 PAGES_MAX: Final = 5  # of one subscribe; then the client asks again from `throughRev`
@@ -70,6 +71,11 @@ class SyncReply:
     def rev(self) -> int:
         """The thread's position when it was read: events beyond it are live."""
         return int(self._sync["rev"])
+
+    @property
+    def member_ids(self) -> list[UserId]:
+        """Who was a member at `rev`."""
+        return [member["userId"] for member in self._sync["members"]]
 
     def frames(self, ref: str | None) -> bytes:
         """What to send."""

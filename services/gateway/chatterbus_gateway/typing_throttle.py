@@ -1,7 +1,8 @@
 """How often a user's typing in a thread is passed on. Pure.
 
 Promises: one notice per user and thread in `every_s`, except that the notice which ends typing passes at once,
-once per start. Remembers nobody for longer than that.
+once per start, and that a message, which ends typing too, makes the next start pass at once. Remembers nobody for
+longer than that.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class TypingThrottle:
             self._last[key] = (at_s, False)
             return True
         return False
+
+    def message_sent(self, user_id: UserId, thread_id: ThreadId) -> None:
+        """Clients have forgotten that this user was typing."""
+        self._last.pop((user_id, thread_id), None)
 
     def _sweep(self, now_s: float) -> None:
         self._next_sweep_s = now_s + self._every_s

@@ -1,8 +1,8 @@
 """A persister and store in a few lines: threads in memory, the contracts over a real NATS.
 
 It applies commands as they come on the queue's subjects (the streams are there too, so that publishes are acked),
-answers, announces, and answers `sync`, `membership` and `info`; its attributes let a test stop what it wants to see
-fail.
+answers, announces, and answers `sync`, `membership`, `sharing`, `contacts` and `info`; its attributes let a test stop
+what it wants to see fail.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Ledger:
         ledger.parcels = link.listen("chat.cmd.*.*", ledger.parcel_came)
         link.listen(store_subject("sync"), ledger.sync_asked)
         link.listen(store_subject("membership"), ledger.membership_asked)
+        link.listen(store_subject("sharing"), ledger.sharing_asked)
+        link.listen(store_subject("contacts"), ledger.contacts_asked)
         link.listen(store_subject("info"), ledger.info_asked)
         await link.flush(5)
         return ledger
@@ -202,6 +204,20 @@ class Ledger:
             self.link.publish(message.reply, json.dumps(member(user_id)).encode())
         else:
             self.refuse(message, "NOT_A_MEMBER")
+
+    def sharing_asked(self, message: Message) -> None:
+        question = json.loads(message.data)
+        contacts = self.contacts(question["userId"])
+        found = [user_id for user_id in question["others"] if user_id in contacts]
+        self.link.publish(message.reply, json.dumps({"userIds": found}).encode())
+
+    def contacts_asked(self, message: Message) -> None:
+        found = self.contacts(json.loads(message.data)["userId"])
+        self.link.publish(message.reply, json.dumps({"userIds": sorted(found), "nextCursor": None}).encode())
+
+    def contacts(self, user_id: str) -> set[str]:
+        together = (thread.members for thread in self.threads.values() if user_id in thread.members)
+        return set[str]().union(*together) - {user_id}
 
     def refuse(self, message: Message, code: str) -> None:
         headers = {"Nats-Service-Error-Code": code, "Nats-Service-Error": "refused"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import httpx
@@ -15,7 +15,11 @@ from chatterbus_contracts.envelopes import Answer
 from chatterbus_contracts.errors import ERRORS, ErrorCode, Refusal
 from chatterbus_contracts.frames.server import Ack, Error, MessageAck
 from chatterbus_contracts.ids import message_id
+from chatterbus_contracts.presence import VersionedPresence
+from chatterbus_contracts.rest import OnlineUsers
+from chatterbus_contracts.states import PresenceState
 from chatterbus_gateway.command_queue import Queued
+from chatterbus_gateway.notifier import presence_unavailable
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.rest.app import build_rest
 from chatterbus_gateway.settings import GatewaySettings
@@ -81,6 +85,46 @@ def queued(command: Command) -> Queued:
     return Queued(command.id)
 
 
+class FakeNotifier:
+    """Knows how users are seen (others were never seen), and what to say of webhooks."""
+
+    def __init__(self) -> None:
+        self.presence: dict[str, VersionedPresence] = {}
+        self.missing: set[str] = set()
+        self.asked: list[list[str]] = []
+        self.hooks_asked: list[tuple[str, Wire, bool]] = []
+        self.answers: dict[str, Any] = {}
+
+    def sees(self, user_id: str, status: str, last_seen_at: str | None = None) -> None:
+        self.presence[user_id] = VersionedPresence(
+            user_id=user_id, status=status, last_seen_at=last_seen_at, version=len(self.presence) + 1
+        )
+
+    async def presence_of(self, user_ids: Collection[str]) -> dict[str, VersionedPresence]:
+        self.asked.append(list(user_ids))
+        unseen = {
+            user_id: VersionedPresence(user_id=user_id, status="offline", last_seen_at=None, version=0)
+            for user_id in user_ids
+            if user_id not in self.missing
+        }
+        return unseen | {user_id: state for user_id, state in self.presence.items() if user_id in unseen}
+
+    async def online(self, after: str | None, limit: int) -> OnlineUsers:
+        if self.missing:
+            raise presence_unavailable()
+        found = [state for _, state in sorted(self.presence.items()) if state.status != "offline"]
+        page = [state for state in found if after is None or state.user_id > after]
+        items = [PresenceState(**state.model_dump(exclude={"version"})) for state in page[:limit]]
+        return OnlineUsers(items=items, next_cursor=items[-1].user_id if len(page) > limit else None)
+
+    async def ask_hooks(self, what: str, question: Wire, *, changes: bool = False) -> bytes:
+        self.hooks_asked.append((what, question, changes))
+        answer = self.answers.get(what, {"asked": what})
+        if isinstance(answer, Exception):
+            raise answer
+        return json.dumps(answer).encode()
+
+
 class FakeVerifier:
     """Knows the tokens in `principals`."""
 
@@ -106,7 +150,11 @@ class Rest:
         self.verifier.principals["alice-token"] = Principal(user_id="alice", user_type="user")
         self.verifier.principals["bot-token"] = Principal(user_id="bot", scopes=frozenset({"chat:system"}))
         self.health = Health("nats")
-        self.app: FastAPI = build_rest(self.settings, self.verifier, self.store, self.queue, self.health)
+        self.notifier = FakeNotifier()
+        self.verifier.principals["root-token"] = Principal(user_id="root", scopes=frozenset({"chat:admin"}))
+        self.app: FastAPI = build_rest(
+            self.settings, self.verifier, self.store, self.queue, self.health, notifier=self.notifier
+        )
 
     def client(self, token: str | None = "alice-token", **headers: str) -> httpx.AsyncClient:
         if token is not None:

@@ -8,8 +8,9 @@ from typing import Any
 from chatterbus_contracts.codec import Wire, decode, encode
 from chatterbus_contracts.commands import COMMAND, Command
 from chatterbus_contracts.errors import CloseCode, ErrorCode, Refusal
-from chatterbus_contracts.frames.client import ClientFrame
+from chatterbus_contracts.frames.client import ClientFrame, SetPresence, WatchPresence
 from chatterbus_contracts.ids import GatewayId, ThreadId, UserId
+from chatterbus_gateway.effects import Choice
 from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.policy import SocketPolicy
 from chatterbus_gateway.principal import Principal
@@ -34,7 +35,10 @@ class Shell:
         self.unfollows: list[ThreadId] = []
         self.cursors: list[tuple[ThreadId, int | None, int | None]] = []
         self.typing: list[tuple[ThreadId, bool]] = []
+        self.choices: list[tuple[Choice, SetPresence]] = []
+        self.watches: list[tuple[list[UserId], WatchPresence]] = []
         self.pings = 0
+        self.away: list[bool] = []
         self.closed: list[CloseCode] = []
         self.verifying: list[str] = []
         self.redeeming: list[str] = []
@@ -102,8 +106,19 @@ class Shell:
     def notify_typing(self, thread_id: ThreadId, is_typing: bool) -> None:
         self.typing.append((thread_id, is_typing))
 
+    def choose_presence(self, status: Choice, request: SetPresence) -> None:
+        if self.queue_refuses is not None:
+            raise self.queue_refuses
+        self.choices.append((status, request))
+
+    def watch_presence(self, user_ids: list[UserId], request: WatchPresence) -> None:
+        self.watches.append((user_ids, request))
+
     def pong(self, ping_id: str | None) -> None:
         self.sent.append({"type": "pong", "id": ping_id})
+
+    def set_away(self, *, away: bool) -> None:
+        self.away.append(away)
 
     def ping(self) -> None:
         self.pings += 1

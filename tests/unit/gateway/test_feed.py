@@ -226,3 +226,21 @@ def test_any_interleaving_of_joins_and_events_gives_each_follower_every_rev_once
         feed.receive([event(rev) for rev in range(announced + 1, committed + 1)])
     for listener, rev in listeners:
         assert listener.got == [f"state{rev}", *map(str, range(rev + 1, committed + 1))]
+
+
+def test_new_events_of_members_are_kept_for_the_caller_also_when_nobody_follows() -> None:
+    feed = Feed(ThreadId("t"))
+    feed.receive([event(3, "member_added", "bob"), event(4), event(5, "member_removed", "bob")])
+    feed.receive([event(5, "member_removed", "bob")])
+    assert [(each.rev, each.type) for each in feed.membership] == [(3, "member_added"), (5, "member_removed")]
+
+
+def test_who_joins_is_not_live_before_the_join_is_complete_and_not_after_a_removal() -> None:
+    feed = Feed(ThreadId("t"))
+    anna = Listener(UserId("anna"))
+    feed.begin_join(anna)
+    assert list(feed.live) == []
+    feed.complete_join(anna, 3, state(3))
+    assert list(feed.live) == [anna]
+    feed.receive([event(4, "member_removed", "anna")])
+    assert list(feed.live) == []

@@ -52,3 +52,16 @@ def test_the_oldest_ephemeral_frames_are_dropped_first_and_counted() -> None:
     assert outbox.add_ephemeral("b", b"bbbb") == 0
     assert outbox.add_ephemeral("c", b"cccc") == 1
     assert outbox.take(100) == [b"bbbb", b"cccc"]
+
+
+def test_typing_that_waits_does_not_leave_after_the_message_that_ended_it() -> None:
+    outbox = Outbox(durable_max=100, ephemeral_max=100)
+    outbox.add_ephemeral("typing/t1/bob", b"bob is typing")
+    outbox.add_ephemeral("presence/bob", b"bob is here")
+    outbox.add_durable(b"bob's message")
+    outbox.add_ephemeral("typing/t1/carl", b"carl is typing")
+    assert outbox.take(100) == [b"bob's message", b"bob is here", b"carl is typing"]
+    assert outbox.ephemeral_bytes == 0
+    outbox.add_ephemeral("typing/t1/bob", b"bob is typing")
+    assert outbox.take(100) == [b"bob is typing"]
+    assert outbox.add_durable(b"bob's message")

@@ -50,6 +50,18 @@ def test_typing_passes_once_in_two_seconds_and_its_end_at_once() -> None:
     assert len(throttle) == 1
 
 
+def test_typing_right_after_a_message_passes_at_once() -> None:
+    throttle = TypingThrottle()
+    anna, thread = UserId("anna"), ThreadId("t")
+    assert throttle.admits(anna, thread, True, 0.0)
+    assert not throttle.admits(anna, thread, True, 0.5)
+    throttle.message_sent(anna, thread)
+    assert throttle.admits(anna, thread, True, 0.6)
+    throttle.message_sent(anna, thread)
+    throttle.message_sent(anna, thread)
+    assert len(throttle) == 0
+
+
 @given(st.lists(st.tuples(st.sampled_from(["add", "auth", "remove"]), st.integers(0, 9)), max_size=60))
 def test_after_all_are_gone_the_indexes_are_empty(steps: list[tuple[str, int]]) -> None:
     hub: Hub[int] = Hub(SocketPolicy(connections_per_user=3))

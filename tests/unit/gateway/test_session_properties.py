@@ -61,14 +61,20 @@ def test_each_request_of_an_open_session_is_answered_exactly_once(texts: list[st
     shell = Shell(PLENTY).open()
     for text in texts:
         commands, follows, unfollows, quiet = _marks(shell)
+        choices, watches = len(shell.choices), len(shell.watches)
         answers = shell.say_raw(text)
         new_commands = shell.commands[commands:]
         handed_over = len(new_commands) + len(shell.follows[follows:]) + len(shell.unfollows[unfollows:])
+        handed_over += len(shell.choices[choices:]) + len(shell.watches[watches:])
         if _kind(text) in UNANSWERED:
             assert len(answers) + _marks(shell)[3] - quiet <= 1
             assert not handed_over
         else:
             assert len(answers) + handed_over == 1, (text, answers)
+        for _, chosen in shell.choices[choices:]:
+            before = len(shell.sent)
+            shell.session.settled(chosen, Refusal(ErrorCode.PRESENCE_UNAVAILABLE, "away"))
+            assert len(shell.sent) == before + 1
         for command, request in new_commands:
             outcome = data.draw(st.sampled_from(["applied", "refused", "timeout"]))
             before = len(shell.sent)

@@ -13,19 +13,23 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from chatterbus_gateway.attachments.attachments import Attachments
 from chatterbus_gateway.attachments.uploads import URL as ATTACHMENTS_URL
+from chatterbus_gateway.notifier import Notifier
 from chatterbus_gateway.rest import (
     attachments,
+    hooks,
     members,
     message_changes,
     messages,
     own_state,
     own_threads,
+    pages,
     reactions,
     receipts,
     search,
     threads,
     ticket,
     unread,
+    users,
 )
 from chatterbus_gateway.rest.backend import Backend, Commands, Questions
 from chatterbus_gateway.rest.body_limit import BodyLimit
@@ -52,6 +56,8 @@ ROUTERS: Final = (
     unread.router,
     search.router,
     ticket.router,
+    users.router,
+    hooks.router,
     threads.router,
     own_threads.router,
 )
@@ -66,9 +72,11 @@ def build_rest(
     registry: CollectorRegistry = REGISTRY,
     files: Attachments | None = None,
     tickets: ticket.Tickets | None = None,
+    notifier: Notifier | None = None,
 ) -> FastAPI:
     """The app, for the server that also takes the sockets. `registry` is what /metrics shows; without `files` or
-    `tickets`, none are taken or given. Starts nothing."""
+    `tickets`, none are taken or given, and without `notifier` nothing is known of presence and webhooks. Starts
+    nothing."""
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -81,13 +89,16 @@ def build_rest(
     app.state.callers = Callers(verifier, rates, dev_mode=settings.gateway_dev_mode)
     app.state.attachments = files
     app.state.tickets = tickets
+    app.state.notifier = notifier
+    app.state.presence = users.PresenceView(notifier, platform=settings.gateway_presence_visibility == "platform")
     app.state.backend = Backend(store, command_queue, settings.gateway_id, settings.gateway_queued_after_s)
     probes = probe_routes(health, registry)
     documents = list(app.routes)
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.extend(probes)
-    answer_with_problems(app, [*documents, *(route for router in ROUTERS for route in router.routes), *probes])
+    shown = pages.page_routes(demo=settings.gateway_dev_mode) if settings.gateway_serve_client else []
+    app.router.routes.extend([*probes, *shown])
+    answer_with_problems(app, [*documents, *(route for router in ROUTERS for route in router.routes), *probes, *shown])
     describe_problems(app)
     _wrap(app, settings)
     return app

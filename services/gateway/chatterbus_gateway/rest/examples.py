@@ -14,7 +14,7 @@ from chatterbus_contracts.queries import (
     ThreadsPage,
     Unread,
 )
-from chatterbus_contracts.rest import QueuedMessage, Ticket
+from chatterbus_contracts.rest import OnlineUsers, QueuedMessage, Ticket
 from chatterbus_contracts.states import (
     AttachmentState,
     MemberState,
@@ -23,6 +23,7 @@ from chatterbus_contracts.states import (
     MessageState,
     MessageType,
     OwnState,
+    PresenceState,
     Quote,
     ReactionState,
     Role,
@@ -30,6 +31,7 @@ from chatterbus_contracts.states import (
     ThreadSummary,
     UnreadItem,
 )
+from chatterbus_contracts.webhooks import MISSED, AskReplay, DeliveriesPage, DeliveryAttempt, Replayed
 
 _THREAD: Final = ThreadId("order-4711")
 _ALICE: Final = UserId("alice")
@@ -94,6 +96,19 @@ THREAD: Final = ThreadDetail(
     own=OWN,
 )
 _SUMMARY: Final = ThreadSummary(**dict(THREAD), unread=2, read_seq=5, last_message=MESSAGE)
+_ATTEMPT: Final = DeliveryAttempt(
+    place=41,
+    id="msg_2b0c6e0f9d",
+    type=MISSED,
+    key=_BOB,
+    attempt=2,
+    at=_EDITED,
+    duration_ms=87,
+    outcome="retrying",
+    status=503,
+    error="the status is not 2xx",
+    next_attempt_at="2026-01-31T12:01:05.000Z",
+)
 
 EXAMPLES: Final[dict[type[Wire], Wire]] = {
     type(example): example
@@ -124,6 +139,12 @@ EXAMPLES: Final[dict[type[Wire], Wire]] = {
         ),
         QueuedMessage(thread_id=_THREAD, client_message_id=ClientMessageId("a-7f3c")),
         Ticket(ticket="hS0nXgk5mZ7dVb2yQwT1uCj8oPfLrE4aIs9KxM3NvBc", expires_at="2026-01-31T12:00:30.000Z"),
+        PresenceState(user_id=_BOB, status="offline", last_seen_at=_EDITED),
+        OnlineUsers(items=[PresenceState(user_id=_BOB, status="online", last_seen_at=None)], next_cursor=None),
+        _ATTEMPT,
+        DeliveriesPage(items=[_ATTEMPT], next_cursor="41"),
+        AskReplay(since=_CREATED, until=_EDITED),
+        Replayed(events=3),
         Revisions(items=[MessageRevision(content="Here is the plane", edited_by=_ALICE, replaced_at=_EDITED)]),
         Receipts(thread_id=_THREAD, items=MEMBERS),
         MessageReceipts(message_id=_MESSAGE, items=[MessageReceipt(user_id=_BOB, delivered_at=_CREATED, read_at=None)]),

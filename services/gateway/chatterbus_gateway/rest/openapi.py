@@ -33,6 +33,8 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "receipts", "description": "Who has a message, and who read it."},
     {"name": "own", "description": "What a thread is to the caller alone: archived, muted, receipts shown, marked."},
     {"name": "unread", "description": "What the caller has not read."},
+    {"name": "users", "description": "Who is there."},
+    {"name": "webhooks", "description": "What was told to the product's server, for those who run it."},
     {"name": "auth", "description": "Tickets, for sockets of pages."},
     {"name": "search", "description": "Finding messages by their words."},
 ]
