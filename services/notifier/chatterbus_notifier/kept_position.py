@@ -2,7 +2,7 @@
 
 Promises: `resume` answers where to read on, waiting for NATS as long as it takes; a desk that never kept anything
 begins with what comes from now on; a stream that was made anew is read from its beginning; after a change of the
-number of shards each begins where the slowest of the former ones was, so that work is repeated rather than forgotten.
+number of shards each begins where the slowest that had one of its slots was, so work is repeated, not forgotten.
 `save` writes only what changed. Does not promise that the last position is kept: whoever resumes may repeat some work.
 """
 
@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 
 from chatterbus_notifier.shard import Shard
 from chatterbus_runtime.backoff import Backoff
-from chatterbus_runtime.bucket import Bucket, BucketSpec, BucketUnavailable
+from chatterbus_runtime.bucket import Bucket, BucketSpec, BucketUnavailable, Entry
 from chatterbus_runtime.nats_link import NatsLink
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -42,25 +42,16 @@ class Place:
 
 
 def resumed(places: Iterable[Place], shard: Shard, created: str) -> int | None:
-    """Where the shard reads on: its own place, or, when another number of shards kept theirs later, the slowest of
-    those. None: nothing is kept. Pure."""
-    by_count: dict[int, list[Place]] = {}
-    for place in places:
-        by_count.setdefault(place.count, []).append(place)
-    found: list[tuple[int, list[Place]]] = []
-    for count, kept in by_count.items():
-        if count == shard.count:
-            kept = [place for place in kept if place.index == shard.index]
-        elif len(kept) < count:
-            continue  # not all of these shards ever ran
-        if kept:
-            found.append((max(place.revision for place in kept), kept))
-    if not found:
-        return None
-    latest = max(found, key=lambda pair: pair[0])[1]
-    if any(place.created != created for place in latest):
+    """Where the shard reads on: of each of its slots the latest place of whoever had the slot, and of these the first.
+    None: nothing is kept. Pure."""
+    latest: dict[int, Place] = {}
+    for place in sorted(places, key=lambda place: place.revision):
+        for slot in Shard(place.index, place.count).slots:
+            latest[slot] = place
+    mine = [latest[slot] for slot in shard.slots if slot in latest]
+    if any(place.created != created for place in mine):
         return 1
-    return min(place.next_seq for place in latest)
+    return min((place.next_seq for place in mine), default=None)
 
 
 class KeptPosition:
@@ -136,12 +127,15 @@ class KeptPosition:
         return "" if info.created is None else info.created.isoformat(), info.state.last_seq + 1
 
     async def _places(self) -> list[Place]:
-        places = []
+        found = []
         for key in await self._bucket.keys():
             name, _, shard = key.rpartition(".")
             entry = await self._bucket.get(key) if name == self._name else None
             if entry is not None:
-                index, _, count = shard.partition("-")
-                next_seq, _, created = entry.value.decode().partition(" ")
-                places.append(Place(int(index), int(count), entry.revision, int(next_seq), created))
-        return places
+                found.append(_place(Shard.parse(shard.replace("-", "/")), entry))
+        return found
+
+
+def _place(shard: Shard, entry: Entry) -> Place:
+    next_seq, _, created = entry.value.decode().partition(" ")
+    return Place(shard.index, shard.count, entry.revision, int(next_seq), created)

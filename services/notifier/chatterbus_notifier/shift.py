@@ -46,6 +46,5 @@ class Shift:
 
     def link_found(self) -> None:
         """NATS is back."""
-        self.presence.link_found()
-        self.unread.link_found()
-        self.delivery.link_found()
+        for desk in (self.presence, self.unread, self.missed, self.created, self.delivery):
+            desk.link_found()

@@ -62,7 +62,7 @@ async def test_it_is_ready_only_with_nats(notifier: Process, nats_server: NatsSe
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as http:
         ready = await http.get("/readyz")
         assert ready.status_code == 200
-        assert ready.json()["checks"] == {"nats": {"ok": True, "detail": ""}}
+        assert ready.json()["checks"] == {name: {"ok": True, "detail": ""} for name in ("nats", "shard")}
         assert (await http.get("/healthz")).status_code == 200
         metrics = (await http.get("/metrics")).text
         assert 'chatterbus_build_info{service="notifier",version="0.1.0"} 1.0' in metrics

@@ -1,0 +1,1 @@
+"""What webhooks tell: messages that somebody misses, and messages that were stored."""
