@@ -103,7 +103,7 @@ class Chat:
         self._thread = thread
         self._terminal = terminal
         self._me = client.user_id or ""
-        self._view = View(thread, terminal, self._me, client.url)
+        self._view = View(client, thread, terminal, self._me)
         self._actions = Actions(client, thread, terminal, self._me, self._post)
         self._posted: dict[str, Said] = {}  # what was written, until its mark is shown
         self._all_marked = asyncio.Event()

@@ -17,6 +17,12 @@ from chatterbus.chat_terminal import Terminal
 from chatterbus_client import Client, MessageState, Quote, Refused, Thread, Unreachable
 
 FOUND_SHOWN: Final = 10
+SEEN_AS: Final = {
+    "online": "you are seen as online again",
+    "away": "here you are away, until /presence online",
+    "dnd": "you are seen as busy, on all devices, until /presence online",
+    "invisible": "nobody sees that you are here, on all devices, until /presence online",
+}
 
 Post = Callable[..., Awaitable[None]]  # (said, **options of Thread.post)
 
@@ -87,7 +93,13 @@ class Actions:
 
     async def _who(self, _: chat_commands.Who) -> None:
         members = sorted(self._thread.members.values(), key=lambda member: member.user_id)
-        self._terminal.show(*(chat_lines.member_line(member, self._me) for member in members))
+        self._terminal.show(
+            *(chat_lines.member_line(member, self._me, self._client.presence.get(member.user_id)) for member in members)
+        )
+
+    async def _be_seen(self, command: chat_commands.BeSeen) -> None:
+        await self._client.set_presence(command.status)
+        self._terminal.show(chat_lines.state_line(SEEN_AS[command.status]))
 
     async def _help(self, _: chat_commands.Help) -> None:
         rows = [(row.usage, row.does) for row in COMMANDS.values()]
@@ -116,6 +128,7 @@ HANDLERS: Final[dict[type[Command], Callable[[Actions, Any], Awaitable[None]]]] 
     chat_commands.SendFile: Actions._send_file,
     chat_commands.Search: Actions._search,
     chat_commands.Who: Actions._who,
+    chat_commands.BeSeen: Actions._be_seen,
     chat_commands.Help: Actions._help,
     chat_commands.Quit: Actions._quit,
 }

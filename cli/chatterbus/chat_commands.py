@@ -6,7 +6,7 @@ line that begins with `//` is said with one stroke less. `N` is the number shown
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 
 class BadCommand(Exception):
@@ -65,6 +65,13 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True)
+class BeSeen:
+    """How others see one."""
+
+    status: Literal["online", "away", "dnd", "invisible"]
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """What can be typed."""
 
@@ -74,7 +81,7 @@ class Quit:
     """End the chat."""
 
 
-Command = Say | Edit | Delete | React | SendFile | Search | Who | Help | Quit
+Command = Say | Edit | Delete | React | SendFile | Search | Who | BeSeen | Help | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,13 @@ def _delete(words: str) -> Command:
     return Delete(seq)
 
 
+def _be_seen(words: str) -> Command:
+    for status in get_args(BeSeen.__annotations__["status"]):
+        if words == status:
+            return BeSeen(status)
+    raise ValueError("say how others shall see you")
+
+
 COMMANDS: Final[dict[str, Row]] = {
     "/reply": Row("/reply N text", "answer message N", _reply),
     "/edit": Row("/edit N text", "say message N differently", lambda words: Edit(*_numbered(words, "the new text"))),
@@ -146,6 +160,7 @@ COMMANDS: Final[dict[str, Row]] = {
     "/file": Row("/file path", "send a file", lambda words: SendFile(_one(words, "which file"))),
     "/search": Row("/search words", "find messages of this thread", lambda words: Search(_one(words, "what to find"))),
     "/who": Row("/who", "who is here, and how far they have read", lambda words: _nothing(words, Who())),
+    "/presence": Row("/presence online|away|dnd|invisible", "how others see you", _be_seen),
     "/help": Row("/help", "this list", lambda words: _nothing(words, Help())),
     "/quit": Row("/quit", "end the chat (so does the end of input)", lambda words: _nothing(words, Quit())),
     "/exit": Row("/exit", "the same", lambda words: _nothing(words, Quit())),

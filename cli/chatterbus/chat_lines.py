@@ -14,7 +14,7 @@ from typing import Final
 from rich.text import Text
 
 from chatterbus.chat_ticks import Tick
-from chatterbus_client import AttachmentState, MemberState, MessageState, Quote, ReactionState
+from chatterbus_client import AttachmentState, MemberState, MessageState, Presence, Quote, ReactionState
 
 LINE_BREAK: Final = " ⏎ "
 QUOTE_SHOWN_CHARS: Final = 60
@@ -26,6 +26,14 @@ TICK_MARKS: Final[dict[Tick, tuple[str, str]]] = {
     Tick.DELIVERED: ("✓✓", "green"),
     Tick.READ: ("✓✓", "bold bright_blue"),
 }
+STATUS_MARKS: Final = {
+    "online": ("●", "green"),
+    "away": ("○", "yellow"),
+    "dnd": ("⊘", "red"),
+    "offline": ("·", "dim"),
+    "invisible": ("◌", "dim"),
+}
+STATUS_WORDS: Final = {"dnd": "busy"}
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _JOINERS: Final = frozenset("\u200c\u200d")  # of scripts and of emoji families; harmless
 _FOUND: Final = ("\x01", "\x02")  # around what was searched for
@@ -98,11 +106,25 @@ def tick_line(seq: int, tick: Tick, others: Sequence[str]) -> Text:
     return Text.assemble((f"{mark} ", style), (f"{seq:>{NUMBER_WIDTH}} {verb} {names}", "dim"))
 
 
-def member_line(member: MemberState, me: str) -> Text:
+def presence_text(presence: Presence, zone: tzinfo | None = None) -> str:
+    """How somebody is seen, in words."""
+    words = STATUS_WORDS.get(presence.status, presence.status)
+    return f"{words}, last seen {local_time(presence.last_seen_at, zone)}" if presence.last_seen_at else words
+
+
+def presence_line(user: str, presence: Presence, zone: tzinfo | None = None) -> Text:
+    """Somebody came, went, or is seen differently."""
+    mark, style = STATUS_MARKS[presence.status]
+    return Text.assemble((f"{mark} ", style), (f"{safe(user)} is {presence_text(presence, zone)}", "dim"))
+
+
+def member_line(member: MemberState, me: str, presence: Presence | None = None) -> Text:
     """A member, for /who."""
     you = " (you)" if member.user_id == me else ""
     cursors = f"has {member.delivered_seq}, read {member.read_seq}"
-    return Text.assemble("   ", (safe(member.user_id), "bold"), f"{you}, {member.role}, {cursors}")
+    mark, style = STATUS_MARKS[presence.status] if presence is not None else (" ", "")
+    seen = f", {presence_text(presence)}" if presence is not None else ""
+    return Text.assemble((f" {mark} ", style), (safe(member.user_id), "bold"), f"{you}, {member.role}, {cursors}{seen}")
 
 
 def found_line(state: MessageState, snippet: str) -> Text:

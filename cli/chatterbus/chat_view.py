@@ -2,7 +2,8 @@
 
 Promises: each message once, in order, with its number; what changes later is shown again with ~, a reaction alone as
 one line; how far the newest message of one's own has come is told when it comes further. A message that was shown is
-marked as read. Bounded: of messages shown longer ago than REMEMBERED every change shows the whole message.
+marked as read. Who comes and goes, and what is unread elsewhere, is told beside it (chat_people). Bounded: of messages
+shown longer ago than REMEMBERED every change shows the whole message.
 """
 
 import asyncio
@@ -11,10 +12,13 @@ from typing import Any, Final
 
 from chatterbus import chat_lines
 from chatterbus.chat_lines import Said
+from chatterbus.chat_people import People
 from chatterbus.chat_terminal import Terminal
 from chatterbus.chat_ticks import Tick, tick_of
 from chatterbus_client import (
+    UNKNOWN,
     CaughtUp,
+    Client,
     ClientEvent,
     DeliveredReceipt,
     MemberAdded,
@@ -23,11 +27,13 @@ from chatterbus_client import (
     MessageDeleted,
     MessageState,
     MessageUpdated,
+    PresenceChanged,
     ReadReceipt,
     Sent,
     Thread,
     ThreadUpdated,
     TypingNotice,
+    UnreadChanged,
 )
 
 REMEMBERED: Final = 1_000
@@ -37,11 +43,13 @@ TYPING_SHOWN_EVERY_S: Final = 10.0  # one line for a burst of notices of one per
 class View:
     """One thread on one terminal, as `me` sees it."""
 
-    def __init__(self, thread: Thread, terminal: Terminal, me: str, url: str) -> None:
+    def __init__(self, client: Client, thread: Thread, terminal: Terminal, me: str) -> None:
+        self._client = client
         self._thread = thread
         self._terminal = terminal
         self._me = me
-        self._url = url
+        self._url = client.url
+        self._people = People(me)
         self._shown: dict[int, MessageState] = {}
         self._shown_seq = 0
         self._awaiting_ack: set[str] = set()  # own messages that are shown when their ack comes
@@ -56,6 +64,9 @@ class View:
             self._show(state)
         self._shown_seq = self._thread.last_seq
         await self._thread.mark_read()
+        for user_id in sorted(self._client.presence):
+            self._show_presence(user_id)
+        self._on_unread()
 
     async def happened(self, event: ClientEvent) -> None:
         """An event of the thread; others are passed over."""
@@ -132,6 +143,18 @@ class View:
             self._typing_shown[notice.user_id] = now
             self._terminal.show(chat_lines.typing_line(notice.user_id))
 
+    def _on_presence(self, event: PresenceChanged) -> None:
+        self._show_presence(event.user_id)
+
+    def _show_presence(self, user_id: str) -> None:
+        presence = self._client.presence.get(user_id, UNKNOWN)  # as of now: the event may be an old one
+        self._terminal.show(*self._people.seen(user_id, presence, self._thread.members.keys()))
+
+    def _on_unread(self, _: UnreadChanged | None = None) -> None:
+        here = self._client.unread_threads.get(self._thread.id)
+        elsewhere = self._client.total_unread - (0 if here is None or here.muted else here.unread)
+        self._terminal.show(*self._people.counted(elsewhere, asyncio.get_running_loop().time()))
+
     def _on_caught_up(self, event: CaughtUp) -> None:
         if event.reset:
             self._shown.clear()
@@ -171,5 +194,7 @@ _HANDLERS: Final[dict[type, Callable[[View, Any], None]]] = {
     MemberRemoved: View._on_member,
     ThreadUpdated: View._on_thread,
     TypingNotice: View._on_typing,
+    PresenceChanged: View._on_presence,
+    UnreadChanged: View._on_unread,
     CaughtUp: View._on_caught_up,
 }

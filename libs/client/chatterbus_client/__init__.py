@@ -34,7 +34,7 @@ from chatterbus_client.events import (
 from chatterbus_client.outbox_file import FileOutbox
 from chatterbus_client.outbox_store import MemoryOutbox, OutboxStore
 from chatterbus_client.pending import Pending, Sent, Status
-from chatterbus_client.presence_view import Presence
+from chatterbus_client.presence_view import UNKNOWN, Presence
 from chatterbus_client.settings import ClientSettings
 from chatterbus_client.thread import Thread
 from chatterbus_client.thread_calls import UNCHANGED
@@ -69,6 +69,7 @@ from chatterbus_contracts.states import (
 
 __all__ = [
     "UNCHANGED",
+    "UNKNOWN",
     "AttachmentState",
     "CaughtUp",
     "Client",

@@ -1,9 +1,11 @@
 """How others are seen, as the server tells it. Pure.
 
-Promises: of two notices for one user the one with the higher version is shown, in whatever order they come. Version 0
-says that nothing is known (to us): it gives way to all others, and replaces what an earlier connection told. Users of
-whom a new connection tells nothing are forgotten by `forget_untold`, so that nobody stays online by mistake; `keep_only` forgets those of whom the server has no reason to tell any more. Bounded:
-of more than `users_max` users those told of longest ago are forgotten.
+Promises: of two notices for one user the one with the higher version is shown, in whatever order they come; version 0,
+nothing known (to us), gives way to all others. What we are allowed to see may have changed with a new connection or a
+new question, so the first notice after one is believed whatever its version, and so is the first one after a user was
+withdrawn (offline, never seen). Nobody stays online by mistake: `forget_untold` forgets those of whom a new connection
+tells nothing, `keep_only` those of whom the server has no reason to tell any more. Bounded: of more than `users_max`
+those told of longest ago are forgotten.
 Does not promise to be true while there is no connection: it stands still then.
 """
 
@@ -33,7 +35,7 @@ class PresenceView(Mapping[str, Presence]):
         self._users_max = users_max
         self._shown: dict[str, Presence] = {}
         self._versions: dict[str, int] = {}
-        self._untold: set[str] = set()  # told by earlier connections only
+        self._untold: set[str] = set()  # told before we connected, or asked, for the last time
 
     def __getitem__(self, user_id: str) -> Presence:
         return self._shown[user_id]
@@ -48,17 +50,19 @@ class PresenceView(Mapping[str, Presence]):
         """A new connection: what is known so far was told by others."""
         self._untold = set(self._shown)
 
+    def asked(self, user_ids: Set[str]) -> None:
+        """The server was asked how these are seen."""
+        self._untold |= self._shown.keys() & user_ids
+
     def receive(self, notice: PresenceNotice) -> bool:
         """Whether the notice changes how the user is seen."""
         user_id = notice.user_id
-        known = self._versions.get(user_id, -1)
-        withdrawn = notice.version == 0 and user_id in self._untold
-        self._untold.discard(user_id)
-        if notice.version <= known and not withdrawn:
+        if user_id not in self._untold and notice.version <= self._versions.get(user_id, -1):
             return False
+        self._untold.discard(user_id)
         before = self._shown.pop(user_id, UNKNOWN)  # popped and set again: the newest are last
-        self._versions[user_id] = notice.version
         self._shown[user_id] = now = Presence(notice.status, notice.last_seen_at)
+        self._versions[user_id] = notice.version if now != UNKNOWN else 0
         if len(self._shown) > self._users_max:
             self._forget(next(iter(self._shown)))
         return before != now

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from chatterbus_client.connection import Connection, ConnectionLost
 from chatterbus_client.draft import checked
+from chatterbus_client.following import Following
 from chatterbus_client.presence_view import Presence
 from chatterbus_client.presence_wishes import PresenceWishes
 from chatterbus_client.requests import Requests
@@ -31,6 +32,7 @@ class Parts(Protocol):
 
     _rest: Rest
     _requests: Requests
+    _following: Following
     _signs: Signs
     _wishes: PresenceWishes
     _connection: Connection | None
@@ -61,6 +63,7 @@ class SignCalls:
         """Hear of these users (200 at most) from now on, across reconnects, in place of those of the last call. Does
         not wait for an answer. One whom we may not watch looks like one whom nobody has ever seen."""
         self._wishes.watch(checked(WatchPresence, {"user_ids": list(user_ids)}, ErrorCode.BAD_REQUEST))
+        self._signs.presence.asked(set(user_ids) - self._following.member_ids())
         self._forget_unseen()
 
     async def user_presence(self: Parts, user_id: str) -> PresenceState:

@@ -26,19 +26,29 @@ from chatterbus_contracts.frames.client import (
     SendMarkUnread,
     SendMessage,
     SendRead,
+    SetPresence,
     Subscribe,
     Typing,
+    WatchPresence,
     decode_client_frame,
 )
-from chatterbus_contracts.frames.server import Ack, AuthSuccess, Error, MessageAck, Pong, TypingNotice
+from chatterbus_contracts.frames.server import (
+    Ack,
+    AuthSuccess,
+    Error,
+    MessageAck,
+    Pong,
+    PresenceNotice,
+    TypingNotice,
+)
 from chatterbus_contracts.ids import ThreadId, UserId
 from chatterbus_contracts.queries import Change
 from chatterbus_contracts.rest import SendMessageBody
-from chatterbus_contracts.states import MessageState
+from chatterbus_contracts.states import MessageState, Status
 from tests.unit.client.peer_http import PeerHttp, problem
 from tests.unit.client.thread_model import AT, ThreadModel
 
-__all__ = ["FAST", "Hook", "Peer", "Session", "problem"]
+__all__ = ["FAST", "Hook", "Peer", "Session", "presence", "problem"]
 
 FAST = ClientSettings(
     connect_timeout_s=5,
@@ -52,6 +62,7 @@ FAST = ClientSettings(
     fallback_after_s=60,
     fallback_poll_s=0.02,
     receipts_pause_s=0.02,
+    presence_pause_s=0.02,
 )
 
 
@@ -90,6 +101,7 @@ class Peer(PeerHttp):
         super().__init__()
         self.threads: dict[str, ThreadModel] = {}
         self.marked_unread: list[int] = []
+        self.people: dict[str, PresenceNotice] = {}
         self.sessions: list[Session] = []
         self.hooks: dict[type[ClientFrame], Hook] = {}
         self.epoch = "first"
@@ -270,6 +282,13 @@ class Peer(PeerHttp):
         self.marked_unread.append(frame.seq)
         await self.carry_out(session, frame, [])
 
+    async def on_set_presence(self, session: Session, frame: SetPresence) -> None:
+        await session.send(Ack(ref=frame.ref))
+
+    async def on_watch(self, session: Session, frame: WatchPresence) -> None:
+        for user in frame.user_ids:
+            await session.send(self.people.get(user, presence(user, "offline", 0)))
+
     async def carry_out(self, session: Session, frame: Any, changes: list[Change]) -> None:
         await self.happen(frame.thread_id, changes)
         rev = changes[-1].rev if changes else None
@@ -280,6 +299,10 @@ class Peer(PeerHttp):
 
     async def close(self, session: Session, code: CloseCode | int) -> None:
         await session.socket.close(int(code))
+
+
+def presence(user: str, status: Status, version: int, last_seen_at: str | None = None) -> PresenceNotice:
+    return PresenceNotice(user_id=UserId(user), status=status, last_seen_at=last_seen_at, version=version)
 
 
 def _seq(message_id: str) -> int:
@@ -297,5 +320,7 @@ _HANDLERS: dict[type, Callable[[Peer, Session, Any], Awaitable[None]]] = {
     DeleteMessage: Peer.on_delete,
     React: Peer.on_react,
     SendMarkUnread: Peer.on_mark_unread,
+    SetPresence: Peer.on_set_presence,
+    WatchPresence: Peer.on_watch,
     Ping: Peer.on_ping,
 }

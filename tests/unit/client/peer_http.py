@@ -10,7 +10,7 @@ import httpx
 
 from chatterbus_contracts.codec import Wire, encode, parse_json
 from chatterbus_contracts.errors import ERRORS, ErrorCode
-from chatterbus_contracts.ids import AttachmentId, ThreadId, attachment_id
+from chatterbus_contracts.ids import AttachmentId, ThreadId, UserId, attachment_id
 from chatterbus_contracts.queries import (
     Found,
     MessageReceipts,
@@ -20,8 +20,8 @@ from chatterbus_contracts.queries import (
     ThreadsPage,
     Unread,
 )
-from chatterbus_contracts.rest import PROBLEM_MEDIA_TYPE, AddMembersBody, Problem, SendMessageBody
-from chatterbus_contracts.states import AttachmentState, MessageReceipt, MessageRevision, ThreadSummary
+from chatterbus_contracts.rest import PROBLEM_MEDIA_TYPE, AddMembersBody, OnlineUsers, Problem, SendMessageBody
+from chatterbus_contracts.states import AttachmentState, MessageReceipt, MessageRevision, PresenceState, ThreadSummary
 from tests.unit.client.thread_model import AT
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class PeerHttp:
         scripted = self.http_hook(request)
         if scripted is not None:
             return scripted
-        path = request.url.raw_path.decode().partition("?")[0].removeprefix("/api/chat/")
+        path = request.url.raw_path.decode().partition("?")[0].removeprefix("/api/").removeprefix("chat/")
         for method, pattern, handler in ROUTES:
             match = re.fullmatch(pattern, path)
             if match is not None and method == request.method:
@@ -155,6 +155,21 @@ async def unread(peer: "Peer", request: httpx.Request) -> httpx.Response:
     return answered(Unread(items=[], total_unread=0))
 
 
+async def online_users(peer: "Peer", request: httpx.Request) -> httpx.Response:
+    query = request.url.params
+    online = [notice for _, notice in sorted(peer.people.items()) if notice.status != "offline"]
+    start, limit = int(query.get("cursor", 0)), int(query["limit"])
+    items = [PresenceState(user_id=n.user_id, status=n.status, last_seen_at=None) for n in online[start:][:limit]]
+    more = start + limit < len(online)
+    return answered(OnlineUsers(items=items, next_cursor=str(start + limit) if more else None))
+
+
+async def user_presence(peer: "Peer", request: httpx.Request, user_id: str) -> httpx.Response:
+    known = peer.people.get(user_id)
+    status, seen = (known.status, known.last_seen_at) if known is not None else ("offline", None)
+    return answered(PresenceState(user_id=UserId(user_id), status=status, last_seen_at=seen))
+
+
 async def search(peer: "Peer", request: httpx.Request) -> httpx.Response:
     query = request.url.params
     found = [
@@ -244,6 +259,8 @@ ROUTES: Final[list[tuple[str, str, Callable[..., Awaitable[Any]]]]] = [
     ("POST", "threads", create),
     ("GET", "threads", threads),
     ("GET", "unread", unread),
+    ("GET", "users/online", online_users),
+    ("GET", "users/([^/]+)/presence", user_presence),
     ("GET", "search", search),
     ("POST", "attachments", upload),
     ("GET", "attachments/([^/]+)", download),

@@ -1,56 +1,28 @@
 """The terminal chat, on a terminal made of lists and against the scripted server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.text import Text
 
 from chatterbus import chat_commands, chat_lines
-from chatterbus.chat import Chat
 from chatterbus.chat_actions import HANDLERS
 from chatterbus.chat_commands import COMMANDS, BadCommand, Command, Delete, Edit, React, Say, Search, SendFile, parse
-from chatterbus.chat_terminal import Terminal
 from chatterbus.chat_ticks import Tick, tick_of
 from chatterbus.errors import CommandError
-from chatterbus_client import AttachmentState, Client
+from chatterbus_client import AttachmentState
 from chatterbus_contracts.errors import ErrorCode
 from chatterbus_contracts.frames.client import EditMessage, SendMessage
 from chatterbus_contracts.ids import AttachmentId, ThreadId
 from tests.kit.waiting import until
+from tests.unit.client.keyboard import Keyboard, talk
 from tests.unit.client.peer import Peer, Session
 from tests.unit.client.thread_model import ThreadModel
 
 FILE = AttachmentId("demo~f" + "0" * 32)
-
-
-class Keyboard(Terminal):
-    """Lines are typed by the test; what is shown is kept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.typed: asyncio.Queue[str | None] = asyncio.Queue()
-        self.shown: list[str] = []
-
-    async def lines(self) -> AsyncIterator[str]:
-        while (line := await self.typed.get()) is not None:
-            yield line
-
-    def show(self, *lines: Text) -> None:
-        self.shown.extend(line.plain for line in lines)
-
-    def type(self, *lines: str | None) -> None:
-        for line in lines:
-            self.typed.put_nowait(line)
-
-
-async def talk(client: Client, keyboard: Keyboard) -> None:
-    async with client:
-        events = client.events()
-        await Chat(client, await client.thread("demo", history=20), keyboard).run(events)
 
 
 def without_times(lines: list[str]) -> list[str]:
@@ -198,6 +170,7 @@ def test_a_tick_says_what_is_true_of_all_others(cursors: dict[str, tuple[int, in
         ("/file ~/my plan.txt", SendFile("~/my plan.txt")),
         ('/search "one phrase" -not', Search('"one phrase" -not')),
         ("/who ", chat_commands.Who()),
+        ("/presence dnd", chat_commands.BeSeen("dnd")),
         ("/quit", chat_commands.Quit()),
     ],
 )
@@ -219,6 +192,8 @@ def test_a_line_is_said_or_is_a_command(line: str, command: Command) -> None:
         ("/delete 3 4", "nothing more is needed: /delete N"),
         ("/file", "say which file: /file path"),
         ("/search ", "say what to find: /search words"),
+        ("/presence", "say how others shall see you: /presence online|away|dnd|invisible"),
+        ("/presence gone", "say how others shall see you"),
         ("/who is there", "nothing more is needed: /who"),
     ],
 )

@@ -34,6 +34,8 @@ Call = Callable[[Client], Awaitable[Any]]
         (lambda c: c.message_receipts("demo~1"), "GET", "/messages/demo~1/receipts", None),
         (lambda c: c.threads_page(archived=True), "GET", "/threads?archived=true&limit=50", None),
         (lambda c: c.threads_page(cursor="5"), "GET", "/threads?cursor=5&limit=50", None),
+        (lambda c: c.online_users_page(cursor="5", limit=7), "GET", "/users/online?cursor=5&limit=7", None),
+        (lambda c: c.user_presence("a|b"), "GET", "/users/a%7Cb/presence", None),
         (
             lambda c: c.search_page("a b", thread_id="demo", order="rank", limit=5),
             "GET",
@@ -47,7 +49,8 @@ async def test_each_call_asks_its_route(call: Call, method: str, target: str, bo
         await peer.say("demo", "bob", "hello")
         await call(client)
         request = peer.requests[-1]
-        assert (request.method, request.url.raw_path.decode()) == (method, f"/api/chat{target}")
+        area = "/api" if target.startswith("/users") else "/api/chat"
+        assert (request.method, request.url.raw_path.decode()) == (method, f"{area}{target}")
         assert (parse_json(request.content) if request.content else None) == body
 
 
