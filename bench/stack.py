@@ -43,10 +43,15 @@ class Stack:
 
 @contextmanager
 def stack(
-    log: Path, *options: str, env: Mapping[str, str] | None = None, cores: set[int] | None = None
+    log: Path,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    cores: set[int] | None = None,
+    data_dir: Path | None = None,
 ) -> Iterator[Stack]:
-    """A running, empty stack on free ports. `cores` pins all of it."""
-    command = (str(Path(sys.executable).parent / "chatterbus"), "up", "--json", "--ephemeral", "--port", "0")
+    """A running stack on free ports: an empty one, or the one that is kept in `data_dir`. `cores` pins all of it."""
+    where = ("--ephemeral",) if data_dir is None else ("--data-dir", str(data_dir))
+    command = (str(Path(sys.executable).parent / "chatterbus"), "up", "--json", "--port", "0", *where)
     with log.open("w") as sink:
         process = subprocess.Popen(
             [*command, "--log-level", "warning", *options],

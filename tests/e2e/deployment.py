@@ -39,6 +39,10 @@ class Deployment:
         urls: list[str] = self.stack.ready["gateways"]
         return urls
 
+    def gateway_ws(self, number: int) -> str:
+        """Where gateway `number` (from 1, as in its name) takes sockets."""
+        return self.gateways[number - 1].replace("http", "ws", 1) + "/ws"
+
     def pid(self, name: str) -> int:
         """A process by its name in `up`, as of now."""
         return self.stack.pids[name]
@@ -56,18 +60,26 @@ class Deployment:
         secret = Path(self.stack.ready["jwtSecretFile"]).read_text().strip()
         return jwt.encode({"sub": user, "exp": int(time.time()) + ttl_s, **claims}, secret, algorithm="HS256")
 
-    async def join(self, user: str, thread: str | None = None, **claims: Any) -> Socket:
+    async def is_ready(self, number: int) -> bool:
+        """Whether gateway `number` takes connections."""
+        async with httpx.AsyncClient(timeout=1) as client:
+            try:
+                return (await client.get(f"{self.gateways[number - 1]}/readyz")).is_success
+            except httpx.HTTPError:
+                return False
+
+    async def join(self, user: str, thread: str | None = None, *, gateway: int = 1, **claims: Any) -> Socket:
         """A socket that authenticated with a token."""
-        return await Socket.join(self.ws, thread=thread, token=self.token(user, **claims))
+        return await Socket.join(self.gateway_ws(gateway), thread=thread, token=self.token(user, **claims))
 
     async def join_dev(self, user: str, thread: str | None = None) -> Socket:
         """A socket in development mode, without a token."""
         return await Socket.join(self.ws, thread=thread, userId=user, userType="user")
 
-    def rest(self, user: str, **claims: Any) -> httpx.AsyncClient:
+    def rest(self, user: str, *, gateway: int = 1, **claims: Any) -> httpx.AsyncClient:
         """A REST client that speaks for a user."""
         return httpx.AsyncClient(
-            base_url=self.url,
+            base_url=self.gateways[gateway - 1],
             headers={"Authorization": f"Bearer {self.token(user, **claims)}"},
             timeout=REQUEST_DEADLINE_S,
         )

@@ -1,0 +1,90 @@
+"""Missed messages from outside: one signed event for what nobody has looked at, and none for what somebody has."""
+
+from tests.e2e.deployment import Deployment
+from tests.e2e.hook_receiver import HookReceiver
+from tests.e2e.people import Cast
+from tests.e2e.test_unread import posted
+from tests.kit.waiting import until
+
+MISSED = "message.missed"
+CREATED = "message.created"
+TOLD_S = 10.0  # after NOTIFIER_MISSED_AFTER_S=1, on a busy machine
+REDELIVERED_S = 20.0  # the first retry is 5 s after the failure
+
+
+async def told_of(receiver: HookReceiver, user: str, within_s: float = TOLD_S, events: int = 1) -> None:
+    await until(lambda: len(receiver.of(MISSED, userId=user)) >= events, within_s, f"{user} is told of")
+
+
+async def test_an_absent_user_is_told_of_once_with_all_that_was_missed(
+    hooked: Deployment, receiver: HookReceiver, thread: str, cast: Cast
+) -> None:
+    alice, bob, later = cast("alice", "bob", "later")
+    await hooked.create_thread(thread, alice, bob)
+    await posted(hooked, alice, thread, "one", "two")
+    await posted(hooked, alice, thread, "three", mentions=[bob])
+    await told_of(receiver, bob)
+    await hooked.create_thread(f"{thread}-later", alice, later)
+    await posted(hooked, alice, thread, "four")
+    await posted(hooked, alice, f"{thread}-later", "five")
+    await told_of(receiver, later)
+    [event] = receiver.of(MISSED, userId=bob)
+    assert event.is_signed
+    assert event.data["lastMessage"]["content"] == "three"
+    expected = {"threadId": thread, "unread": 3, "mentions": 1, "firstUnreadSeq": 1, "lastSeq": 3}
+    assert expected.items() <= event.data.items()
+    assert not receiver.of(MISSED, userId=alice), "one's own messages are not missed"
+
+
+async def test_who_reads_or_mutes_or_looks_is_not_told_of(
+    hooked: Deployment, receiver: HookReceiver, thread: str, cast: Cast
+) -> None:
+    alice, bob, carol, dan, erin, frank = cast("alice", "bob", "carol", "dan", "erin", "frank")
+    await hooked.create_thread(thread, alice, bob, carol, dan, erin, frank)
+    async with hooked.rest(dan) as client:
+        (await client.post(f"/api/chat/threads/{thread}/mute", json={"muted": True})).raise_for_status()
+    looking, elsewhere = await hooked.join(erin, thread), await hooked.join(frank)
+    await posted(hooked, alice, thread, "hello")
+    async with hooked.rest(bob) as client:
+        (await client.post(f"/api/chat/threads/{thread}/mark-read", json={"seq": 1})).raise_for_status()
+    await looking.send("typing", threadId=thread, isTyping=False)
+    await told_of(receiver, carol)
+    await told_of(receiver, frank)
+    assert {event.data["userId"] for event in receiver.of(MISSED, threadId=thread)} == {carol, frank}
+    for socket in (looking, elsewhere):
+        await socket.close()
+
+
+async def test_what_the_receiver_fails_to_take_arrives_when_it_is_well_again(
+    hooked: Deployment, receiver: HookReceiver, thread: str, cast: Cast
+) -> None:
+    alice, bob, carol = cast("alice", "bob", "carol")
+    await hooked.create_thread(thread, alice, bob, carol)
+    with receiver.failing() as failed:
+        await posted(hooked, alice, thread, "one")
+        await until(lambda: len(set(failed)) >= 3, TOLD_S, "one message and two users were told of in vain")
+    for user in (bob, carol):
+        await told_of(receiver, user, REDELIVERED_S)
+    assert {event.id for event in receiver.of(MISSED, threadId=thread)} <= set(failed), "the same events, not new ones"
+    assert len(receiver.of(MISSED, threadId=thread)) == 2
+
+
+async def test_created_messages_are_told_in_their_order(
+    hooked: Deployment, receiver: HookReceiver, thread: str, cast: Cast
+) -> None:
+    [alice] = cast("alice")
+    await hooked.create_thread(thread, alice)
+    alices = await hooked.join(alice)
+    for number in range(20):
+        await alices.send("message", threadId=thread, content=f"{number}", clientMessageId=f"m-{number}")
+
+    def seqs() -> list[int]:
+        return [
+            event.data["message"]["seq"]
+            for event in receiver.of(CREATED)
+            if event.data["message"]["threadId"] == thread
+        ]
+
+    await until(lambda: len(seqs()) >= 20, TOLD_S, "all were told of")
+    assert seqs() == list(range(1, 21))
+    await alices.close()
