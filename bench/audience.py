@@ -125,7 +125,7 @@ async def _send(senders: list[Peer], circles: int, people: int, members: int, ra
         while sent < elapsed_s * rate_per_s:
             sender = senders[sent % len(senders)]
             threads = own[sender.user]
-            circle = threads[sent // len(senders) % len(threads)]
+            circle = threads[(sent // len(senders) + sent) % len(threads)]  # neighbours write elsewhere
             sender.send(
                 b'{"type":"message","threadId":"c%d","clientMessageId":"n-%d","content":"%s"}' % (circle, sent, BODY)
             )
