@@ -99,6 +99,14 @@ def _dict(annotation: Any, _: tuple[Any, ...]) -> SearchStrategy[Any]:
     return json_objects() if value is Any else st.dictionaries(text(), _value(value, ()), max_size=3)
 
 
+def _tuple(annotation: Any, _: tuple[Any, ...]) -> SearchStrategy[Any]:
+    return st.tuples(*(_value(part, ()) for part in get_args(annotation)))
+
+
+def _float(_: Any, constraints: tuple[Any, ...]) -> SearchStrategy[float]:
+    return st.floats(_bound(constraints, "ge", -1e9), 1e9, allow_nan=False)
+
+
 def _string(_: Any, constraints: tuple[Any, ...]) -> SearchStrategy[str]:
     pattern = _bound(constraints, "pattern", None)
     if pattern == ID_PATTERN:
@@ -128,6 +136,7 @@ _GENERIC: dict[Any, Any] = {
     Union: _union,
     types.UnionType: _union,
     list: _list,
+    tuple: _tuple,
     dict: _dict,
     Literal: lambda annotation, _: st.sampled_from(get_args(annotation)),
 }
@@ -137,5 +146,6 @@ _PLAIN: dict[Any, Any] = {
     types.NoneType: lambda *_: st.none(),
     bool: lambda *_: st.booleans(),
     int: _integer,
+    float: _float,
     str: _string,
 }

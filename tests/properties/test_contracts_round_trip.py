@@ -13,16 +13,20 @@ from chatterbus_contracts.commands import COMMANDS, decode_parcel, encode_comman
 from chatterbus_contracts.envelopes import (
     Answer,
     Event,
+    Notice,
     answer_line,
     decode_answers,
     decode_events,
+    decode_notices,
     event_line,
+    notice_line,
     pack_lines,
 )
 from chatterbus_contracts.frames.client import CLIENT_FRAMES, decode_client_frame
 from chatterbus_contracts.frames.server import SERVER_FRAMES, decode_server_frame
 from chatterbus_contracts.ids import message_id, split_message_id
 from chatterbus_contracts.queries import QUERIES
+from chatterbus_contracts.webhooks import HOOK_BODIES, HookEvent, decode_hook, encode_hook
 from tests.contract.golden_files import adapter
 from tests.kit.strategies import any_of, ids, model
 
@@ -90,6 +94,20 @@ def test_answers_come_back_from_their_envelope_byte_by_byte(answers: list[Answer
     assert decode_answers(b"\n".join(answer_line(answer) for answer in answers)) == answers
 
 
+@FEW
+@given(
+    notices=st.lists(st.builds(Notice, ids(), st.sampled_from(sorted(SERVER_FRAMES)), frames), min_size=1, max_size=5)
+)
+def test_notices_come_back_from_their_envelope_byte_by_byte(notices: list[Notice]) -> None:
+    assert decode_notices(b"\n".join(notice_line(notice) for notice in notices)) == notices
+
+
+@FEW
+@given(event=st.builds(HookEvent, ids(), st.sampled_from(sorted(HOOK_BODIES)), ids(), st.binary(max_size=200)))
+def test_a_webhook_event_comes_back_with_its_very_body(event: HookEvent) -> None:
+    assert decode_hook(encode_hook(event)) == event
+
+
 @SOME
 @given(
     lines=st.lists(st.binary(min_size=1, max_size=40).map(lambda raw: raw.replace(b"\n", b".")), max_size=30),
@@ -106,6 +124,7 @@ SUBJECTS = [
     (subjects.typing_subject, subjects.parse_typing_subject),
     (subjects.gateway_subject, subjects.parse_gateway_subject),
     (subjects.user_subject, subjects.parse_user_subject),
+    (subjects.presence_subject, subjects.parse_presence_subject),
 ]
 
 
