@@ -53,7 +53,7 @@ async def start_desk(nats_server: NatsServer, link: NatsLink, world: World) -> A
 
 async def following(running: Running) -> Running:
     """It reads the stream."""
-    await until(running.desk._follower.following.is_set, SOON_S, "the stream is read")
+    await until(running.desk._reading._follower.following.is_set, SOON_S, "the stream is read")
     return running
 
 

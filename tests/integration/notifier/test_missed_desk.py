@@ -64,7 +64,7 @@ async def start_desk(nats_server: NatsServer, link: NatsLink, world: World) -> A
 
 async def following(running: Running) -> Running:
     """It reads the stream."""
-    await until(running.desk._follower.following.is_set, SOON_S, "the stream is read")
+    await until(running.desk._reading._follower.following.is_set, SOON_S, "the stream is read")
     return running
 
 
@@ -275,7 +275,7 @@ async def test_the_position_moves_on_when_nothing_is_open(world: World, start_de
     desk = await following(start_desk())
     await world.say(thread)
     await settled(desk, 1, world)
-    await until(lambda: desk.desk._kept._saved == 2, SOON_S, "the position is kept")
+    await until(lambda: desk.desk._reading._kept._saved == 2, SOON_S, "the position is kept")
     await desk.stop()
     asked = len(world.questions)
     other = world.thread("other", "alice", "bob")

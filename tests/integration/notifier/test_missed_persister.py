@@ -70,7 +70,7 @@ async def hooks(
     async with AsyncExitStack() as stack:
         for desk in (missed, created):
             stack.push_async_callback(Running(desk).stop)
-            await until(desk._follower.following.is_set, SOON_S, "the stream is read")
+            await until(desk._reading._follower.following.is_set, SOON_S, "the stream is read")
         yield found, missed
 
 

@@ -18,19 +18,17 @@ from typing import Final
 import structlog
 
 from chatterbus_contracts.codec import DecodeError
-from chatterbus_contracts.subjects import ALL_EVENTS, parse_event_subject
-from chatterbus_contracts.topology import events_stream
+from chatterbus_contracts.ids import ThreadId
 from chatterbus_contracts.webhooks import CREATED, HookEvent
-from chatterbus_notifier.kept_position import KeptPosition
 from chatterbus_notifier.missed.hook_events import created_event
-from chatterbus_notifier.missed.message_lines import has_message, message_frames
+from chatterbus_notifier.missed.message_lines import message_frames
+from chatterbus_notifier.missed.message_reading import MessageReading
 from chatterbus_notifier.missed.recent_ids import RecentIds
 from chatterbus_notifier.settings import NotifierSettings
 from chatterbus_notifier.shard import Shard
 from chatterbus_notifier.webhooks.publisher import HookPublisher
 from chatterbus_runtime.nats_link import NatsLink
 from chatterbus_runtime.nats_message import Message
-from chatterbus_runtime.stream_follower import StreamFollower
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
@@ -38,7 +36,6 @@ NAME: Final = "created"
 RECENT_IDS: Final = 20_000
 WAITING_MAX: Final = 4_096  # envelopes read ahead, and their bytes; beyond, reading stops
 WAITING_MAX_BYTES: Final = 16 << 20
-KEEP_EVERY_S: Final = 1.0
 GUARD_POLL_S: Final = 0.1
 
 
@@ -47,17 +44,18 @@ class CreatedDesk:
 
     def __init__(self, link: NatsLink, shard: Shard, guard: Callable[[], bool], settings: NotifierSettings) -> None:
         self._on = CREATED in settings.webhook_events
-        self._shard = shard
         self._guard = guard
         self._hooks = HookPublisher(link, settings.notifier_stream_replicas)
-        self._kept = KeptPosition(link, NAME, events_stream().name, shard, settings.notifier_stream_replicas)
-        self._follower = StreamFollower(
+        self._reading = MessageReading(
             link,
-            events_stream().name,
-            self._arrived,
-            self._gone,
-            subjects=(ALL_EVENTS,),
-            may_read=lambda: self._has_room,
+            NAME,
+            shard,
+            guard,
+            settings.notifier_stream_replicas,
+            on_message=self._arrived,
+            on_gap=self._gone,
+            has_room=lambda: self._has_room,
+            lowest=lambda: self._waiting[0][0] if self._waiting else None,
         )
         self._waiting: deque[tuple[int, bytes]] = deque()  # (stream sequence, envelope); the first is in work
         self._waiting_bytes = 0
@@ -66,46 +64,31 @@ class CreatedDesk:
 
     async def run(self) -> None:
         """Until cancelled; returns at once when it is off."""
-        if not self._on:
-            await self._kept.forget()
-            self._hooks.close()
-            return
-        from_seq = await self._kept.resume()
-        log.info("telling of created messages", shard=str(self._shard), from_seq=from_seq)
         try:
+            if not self._on:
+                await self._reading.forget()
+                return
             async with asyncio.TaskGroup() as work:
-                work.create_task(self._follower.run(from_seq))
+                work.create_task(self._reading.run())
                 work.create_task(self._hand_on_for_ever())
-                work.create_task(self._keep_for_ever())
         finally:
             self._hooks.close()
 
     def link_found(self) -> None:
         """NATS is back."""
-        self._follower.link_returned()
+        self._reading.link_found()
 
     @property
     def _has_room(self) -> bool:
         return len(self._waiting) < WAITING_MAX and self._waiting_bytes < WAITING_MAX_BYTES
 
-    def _arrived(self, stream_seq: int, message: Message) -> None:
-        if not has_message(message.data):
-            return
-        try:
-            thread_id = parse_event_subject(message.subject)
-        except ValueError:
-            log.error("an event's subject names no thread", stream_seq=stream_seq)
-            return
-        if self._shard.owns(thread_id):
-            self._waiting.append((stream_seq, message.data))
-            self._waiting_bytes += len(message.data)
-            self._some.set()
+    def _arrived(self, stream_seq: int, _thread_id: ThreadId, message: Message) -> None:
+        self._waiting.append((stream_seq, message.data))
+        self._waiting_bytes += len(message.data)
+        self._some.set()
 
-    def _gone(self, reason: str) -> None:
-        log.error("created messages are gone before they were told", shard=str(self._shard), reason=reason)
-        next_seq = self._follower.position + 1
+    def _gone(self, next_seq: int) -> None:
         self._waiting = deque((min(stream_seq, next_seq), envelope) for stream_seq, envelope in self._waiting)
-        self._kept.stream_changed()
 
     async def _hand_on_for_ever(self) -> None:
         while True:
@@ -125,7 +108,7 @@ class CreatedDesk:
             self._waiting.popleft()
             self._waiting_bytes -= len(envelope)
             if self._has_room:
-                self._follower.go_on()
+                self._reading.go_on()
 
     async def _hand_on(self, event: HookEvent) -> None:
         """Returns when JetStream has the event, or can never take it."""
@@ -134,9 +117,3 @@ class CreatedDesk:
                 await self._hooks.publish(event)
                 return
             await asyncio.sleep(GUARD_POLL_S)
-
-    async def _keep_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_EVERY_S)
-            if self._guard():
-                await self._kept.save(self._waiting[0][0] if self._waiting else self._follower.position + 1)

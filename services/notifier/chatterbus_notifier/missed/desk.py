@@ -21,13 +21,11 @@ import structlog
 
 from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.ids import GatewayId, ThreadId
-from chatterbus_contracts.subjects import ALL_EVENTS, parse_event_subject
-from chatterbus_contracts.topology import events_stream
 from chatterbus_contracts.webhooks import MISSED
-from chatterbus_notifier.kept_position import KeptPosition
 from chatterbus_notifier.missed.attending import Attendance
 from chatterbus_notifier.missed.check import NotLeading, Result, ThreadCheck
-from chatterbus_notifier.missed.message_lines import has_message, stored_at_s
+from chatterbus_notifier.missed.message_lines import stored_at_s
+from chatterbus_notifier.missed.message_reading import MessageReading
 from chatterbus_notifier.missed.notes import Notes, bucket_spec
 from chatterbus_notifier.missed.schedule import Schedule
 from chatterbus_notifier.settings import NotifierSettings
@@ -39,13 +37,11 @@ from chatterbus_runtime.bucket import Bucket, BucketUnavailable
 from chatterbus_runtime.link_errors import LinkError
 from chatterbus_runtime.nats_link import NatsLink
 from chatterbus_runtime.nats_message import Message
-from chatterbus_runtime.stream_follower import StreamFollower
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
 NAME: Final = "missed"
 CHECKS_AT_ONCE: Final = 16
-KEEP_EVERY_S: Final = 2.0
 BUCKET_TIMEOUT_S: Final = 5.0
 PASSING: Final = (NotLeading, BucketUnavailable, LinkError)
 
@@ -64,18 +60,18 @@ class MissedDesk:
     ) -> None:
         replicas = settings.notifier_stream_replicas
         self._on = MISSED in settings.webhook_events
-        self._shard = shard
-        self._guard = guard
         self._after_s = settings.notifier_missed_after_s
         self._schedule = Schedule(self._after_s)
-        self._kept = KeptPosition(link, NAME, events_stream().name, shard, replicas)
-        self._follower = StreamFollower(
+        self._reading = MessageReading(
             link,
-            events_stream().name,
-            self._arrived,
-            self._gone,
-            subjects=(ALL_EVENTS,),
-            may_read=lambda: self._schedule.has_room,
+            NAME,
+            shard,
+            guard,
+            replicas,
+            on_message=self._arrived,
+            on_gap=self._schedule.stream_changed,
+            has_room=lambda: self._schedule.has_room,
+            lowest=lambda: self._schedule.lowest,
         )
         self._hooks = HookPublisher(link, replicas)
         self._thread_check = ThreadCheck(
@@ -96,23 +92,19 @@ class MissedDesk:
 
     async def run(self) -> None:
         """Until cancelled; returns at once when it is off."""
-        if not self._on:
-            await self._kept.forget()
-            self._hooks.close()
-            return
-        from_seq = await self._kept.resume()
-        log.info("looking for missed messages", shard=str(self._shard), from_seq=from_seq)
         try:
+            if not self._on:
+                await self._reading.forget()
+                return
             async with asyncio.TaskGroup() as work:
-                work.create_task(self._follower.run(from_seq))
+                work.create_task(self._reading.run())
                 work.create_task(self._check_for_ever())
-                work.create_task(self._keep_for_ever())
         finally:
             self._hooks.close()
 
     def link_found(self) -> None:
         """NATS is back."""
-        self._follower.link_returned()
+        self._reading.link_found()
 
     @property
     def open_threads(self) -> int:
@@ -121,30 +113,10 @@ class MissedDesk:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def _arrived(self, stream_seq: int, message: Message) -> None:
-        if not has_message(message.data):
-            return
-        try:
-            thread_id = parse_event_subject(message.subject)
-        except ValueError:
-            log.error("an event's subject names no thread", stream_seq=stream_seq)
-            return
-        if self._shard.owns(thread_id):
-            age_s = max(0.0, time.time() - stored_at_s(message.reply))
-            self._schedule.noted(thread_id, stream_seq, time.monotonic() - age_s)
-            self._changed.set()
-
-    def _gone(self, reason: str) -> None:
-        log.error("messages are gone before anybody looked who misses them", shard=str(self._shard), reason=reason)
-        self._schedule.stream_changed(self._follower.position + 1)
-        self._kept.stream_changed()
-
-    async def _keep_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_EVERY_S)
-            if self._guard():
-                lowest = self._schedule.lowest
-                await self._kept.save(self._follower.position + 1 if lowest is None else lowest)
+    def _arrived(self, stream_seq: int, thread_id: ThreadId, message: Message) -> None:
+        age_s = max(0.0, time.time() - stored_at_s(message.reply))
+        self._schedule.noted(thread_id, stream_seq, time.monotonic() - age_s)
+        self._changed.set()
 
     # --- checking ----------------------------------------------------------------------------------------------------
 
@@ -191,7 +163,7 @@ class MissedDesk:
             self._places.release()
         self._changed.set()
         if self._schedule.has_room:
-            self._follower.go_on()
+            self._reading.go_on()
 
     def _note(self, thread_id: ThreadId, result: Result) -> None:
         if result.again_s is None:
