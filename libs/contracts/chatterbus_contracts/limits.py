@@ -41,6 +41,7 @@ LIMITS: Final[dict[str, Limit]] = {
     "contacts_page": Limit(500, "users", "one answer stays well below a NATS message"),
     "positions_page": Limit(2_000, "threads", "one answer stays well below a NATS message"),
     "positions_users": Limit(200, "users", "asked about in one question"),
+    "revs_asked": Limit(500, "threads", "one question of a gateway that looks for silent gaps"),
     "unread_snapshot": Limit(200, "threads", "the newest; the total counts all"),
     "unread_mentions": Limit(1_000, "per thread", "more are counted as this many"),
     "preview": Limit(140, "characters", "one line in an inbox or a notification"),
@@ -76,6 +77,7 @@ PRESENCE_PAGE_MAX: Final = LIMITS["presence_page"].value
 CONTACTS_PAGE_MAX: Final = LIMITS["contacts_page"].value
 POSITIONS_PAGE_MAX: Final = LIMITS["positions_page"].value
 POSITIONS_USERS_MAX: Final = LIMITS["positions_users"].value
+REVS_ASKED_MAX: Final = LIMITS["revs_asked"].value
 UNREAD_SNAPSHOT_MAX: Final = LIMITS["unread_snapshot"].value
 UNREAD_MENTIONS_MAX: Final = LIMITS["unread_mentions"].value
 PREVIEW_CHARS: Final = LIMITS["preview"].value

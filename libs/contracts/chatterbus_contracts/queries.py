@@ -29,6 +29,7 @@ from chatterbus_contracts.limits import (
     POSITIONS_PAGE_MAX,
     POSITIONS_USERS_MAX,
     PRESENCE_ASKED_MAX,
+    REVS_ASKED_MAX,
     SEARCH_MAX_CHARS,
     SEARCH_PAGE_MAX,
     THREADS_PAGE_MAX,
@@ -240,6 +241,18 @@ class Sharing(Wire):
     user_ids: list[UserIdField]
 
 
+class AskRevs(Wire):
+    """How far are these threads? Asked by gateways, for nobody in particular."""
+
+    thread_ids: Annotated[list[ThreadIdField], Field(max_length=REVS_ASKED_MAX)]
+
+
+class Revs(Wire):
+    """The rev of each thread that is known, in no order."""
+
+    items: list[tuple[ThreadIdField, Rev]]
+
+
 class AskMissed(Wire):
     """Who has not read something in a thread for so long, and has not muted it?"""
 
@@ -378,4 +391,5 @@ QUERIES: Final[dict[str, Query]] = {
     "contacts": Query(AskContacts, Contacts),
     "sharing": Query(AskSharing, Sharing),
     "missed": Query(AskMissed, Missed),
+    "revs": Query(AskRevs, Revs),
 }

@@ -24,6 +24,7 @@ class Counts:
         "events_in",
         "expelled",
         "frames_in",
+        "gaps_found",
         "parcels",
         "queue_failures",
         "receipts_dropped",
@@ -47,6 +48,7 @@ class Counts:
     events_in: int
     expelled: int
     frames_in: int
+    gaps_found: int
     parcels: int
     queue_failures: int
     receipts_dropped: int
@@ -67,6 +69,7 @@ _HELP: Final[dict[str, str]] = {
     "events_in": "Events received for followed threads",
     "expelled": "Followers found to be no members after a gap in the events",
     "frames_in": "Text messages received from clients",
+    "gaps_found": "Threads whose events were missing though none came behind them, found by asking the store",
     "parcels": "Parcels published to the queue",
     "queue_failures": "Parcels or commands that the queue did not take",
     "receipts_dropped": "Receipts that did not reach the queue",

@@ -3,7 +3,8 @@
 Promises: a recipient gets the events of a thread in rev order, each at most once, starting right behind the position it
 joined at; when revs are missing it is told `resync` before the next event; while a recipient joins, events are held for
 it. A member who was removed gets the frame that says so and nothing after it. `resyncs` grows whenever a removal may
-have been missed; the caller then asks who is a member, and expels who is not.
+have been missed; the caller then asks who is a member, and expels who is not. A hole behind which no event comes is
+found by comparing with the store's rev (`lags`, then `miss`).
 The positions of all live recipients are one number, the feed's own; only those that joined ahead of it (they read a
 change from the store before its event came) have their own until it catches up.
 """
@@ -73,6 +74,7 @@ class Feed:
         "_held_bytes",
         "_joining",
         "_live",
+        "_store_rev",
         "admissions",
         "membership",
         "resyncs",
@@ -91,6 +93,7 @@ class Feed:
         self._joining: dict[Recipient, Joining] = {}
         self._held: list[Held] = []
         self._held_bytes = 0
+        self._store_rev: int | None = None  # the store's, when it was last looked at while ours was not known
 
     def __bool__(self) -> bool:
         """Somebody follows."""
@@ -105,6 +108,11 @@ class Feed:
     def live(self) -> Iterable[Recipient]:
         """All who follow, without those that are joining."""
         return chain(self._live, self._ahead)
+
+    @property
+    def is_live(self) -> bool:
+        """Somebody follows and is not only joining."""
+        return bool(self._live or self._ahead)
 
     @property
     def live_users(self) -> dict[UserId, None]:
@@ -150,11 +158,17 @@ class Feed:
             if item.event.type == REMOVED and member_of(item.event) == recipient.user_id:
                 recipient.unfollowed(self.thread_id)
                 return
+        self._go_live(recipient, position, was_told=joining.missed or joining.overflowed)
+
+    def _go_live(self, recipient: Recipient, position: int, *, was_told: bool) -> None:
         self.admissions += 1
         if self.rev is None or self.rev < position:
             self._ahead[recipient] = position
-        else:
-            self._live[recipient] = None
+            return
+        self._live[recipient] = None
+        if position < self.rev and not was_told:
+            # The state was older than what we know of, and no held event makes up for it.
+            self._resync((recipient,), "gap")
 
     def abandon_join(self, recipient: Recipient) -> None:
         """The join failed; nothing was sent."""
@@ -232,6 +246,27 @@ class Feed:
             self._held = []
             self._held_bytes = 0
 
+    # --- holes without an event behind them --------------------------------------------------------------------------
+
+    def lags(self, store_rev: int) -> bool:
+        """Whether the store, by a look at it, has more than what came; an event may be under way yet. While our rev is
+        not known, the first look only sets the mark for the next."""
+        if self.rev is not None:
+            return self.rev < store_rev
+        mark, self._store_rev = self._store_rev, store_rev
+        return mark is not None and mark < store_rev
+
+    def miss(self, store_rev: int) -> None:
+        """Events through `store_rev` did not come in time: tell all who do not have them, and expect what is beyond."""
+        if self.rev is not None and self.rev >= store_rev:
+            return
+        self._resync([*self._live, *(r for r, position in self._ahead.items() if position < store_rev)], "gap")
+        self.rev = store_rev
+        for recipient, position in list(self._ahead.items()):
+            if position <= store_rev:
+                del self._ahead[recipient]
+                self._live[recipient] = None
+
     def _remove_user(self, user_id: str | None, removal: Held) -> None:
         for joining in self._joining.values():
             if joining.recipient.user_id == user_id:
@@ -270,7 +305,7 @@ class Feed:
 
     def lose_place(self) -> None:
         """Events may have been missed: the next one is taken as it comes. The caller tells the recipients."""
-        self.rev = None
+        self.rev = self._store_rev = None
         self._live.update(dict.fromkeys(self._ahead))
         self._ahead.clear()
         for joining in self._joining.values():

@@ -254,6 +254,17 @@ class Follower:
             followed.idle_timer = None
         return followed
 
+    # --- holes without an event behind them --------------------------------------------------------------------------
+
+    def live_feeds(self) -> dict[ThreadId, Feed]:
+        """The threads that somebody follows live."""
+        return {thread_id: followed.feed for thread_id, followed in self._threads.items() if followed.feed.is_live}
+
+    def missed(self, feed: Feed, store_rev: int) -> None:
+        """The events of a thread through `store_rev` did not come."""
+        feed.miss(store_rev)
+        self._count_resyncs(feed)
+
     # --- leaving -----------------------------------------------------------------------------------------------------
 
     def _leave(self, recipient: Recipient, thread_id: ThreadId) -> None:

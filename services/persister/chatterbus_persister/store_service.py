@@ -27,7 +27,7 @@ from chatterbus_contracts.subjects import STORE_SERVICE, store_subject
 from chatterbus_persister import __version__
 from chatterbus_persister.metrics import QUERIES as QUERIES_COUNTED
 from chatterbus_persister.metrics import QUERY_SECONDS
-from chatterbus_persister.reads import attachments, changes, contacts, messages, missed, search, threads, unread
+from chatterbus_persister.reads import attachments, changes, contacts, messages, missed, revs, search, threads, unread
 from chatterbus_runtime.nats_link import NatsLink
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,7 @@ READS: Final[dict[str, Read]] = {
     "contacts": contacts.contacts,
     "sharing": contacts.sharing,
     "missed": missed.missed,
+    "revs": revs.revs,
 }
 
 

@@ -1,8 +1,8 @@
 """A persister and store in a few lines: threads in memory, the contracts over a real NATS.
 
 It applies commands as they come on the queue's subjects (the streams are there too, so that publishes are acked),
-answers, announces, and answers `sync`, `membership`, `sharing`, `contacts` and `info`; its attributes let a test stop
-what it wants to see fail.
+answers, announces, and answers `sync`, `revs`, `membership`, `sharing`, `contacts` and `info`; its attributes let a
+test stop what it wants to see fail.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Ledger:
         self.threads: dict[str, Thread] = {}
         self.commands: list[Command] = []
         self.syncs = 0
+        self.revs_asked: list[str] = []
         self.membership_asks: list[str] = []
         self.membership_failures = 0  # how many of the next ones say that the store is away
         self.announce = True
@@ -68,6 +69,7 @@ class Ledger:
             )
         ledger.parcels = link.listen("chat.cmd.*.*", ledger.parcel_came)
         link.listen(store_subject("sync"), ledger.sync_asked)
+        link.listen(store_subject("revs"), ledger.revs_were_asked)
         link.listen(store_subject("membership"), ledger.membership_asked)
         link.listen(store_subject("sharing"), ledger.sharing_asked)
         link.listen(store_subject("contacts"), ledger.contacts_asked)
@@ -192,6 +194,12 @@ class Ledger:
 
     def info_asked(self, message: Message) -> None:
         self.link.publish(message.reply, json.dumps({"epoch": self.epoch, "partitions": PARTITIONS}).encode())
+
+    def revs_were_asked(self, message: Message) -> None:
+        asked = json.loads(message.data)["threadIds"]
+        self.revs_asked += asked
+        items = [[thread_id, self.threads[thread_id].rev] for thread_id in asked if thread_id in self.threads]
+        self.link.publish(message.reply, json.dumps({"items": items}).encode())
 
     def membership_asked(self, message: Message) -> None:
         question = json.loads(message.data)

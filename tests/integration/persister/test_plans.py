@@ -14,7 +14,7 @@ import pytest
 from chatterbus_contracts.limits import THREADS_PAGE_MAX
 from chatterbus_contracts.queries import AskContacts, AskPositions, AskSharing, AskThreads, AskUnread
 from chatterbus_persister import statements
-from chatterbus_persister.reads import access, changes, contacts, messages, missed, threads, unread
+from chatterbus_persister.reads import access, changes, contacts, messages, missed, revs, threads, unread
 from chatterbus_persister.store_service import prepare_connection
 from tests.kit.postgres_server import Database, PostgresServer
 
@@ -64,6 +64,7 @@ STATEMENTS = {
     "members of contacts' threads": (contacts.CONTACTS, "members_pkey"),
     "sharing, from one's few threads": (contacts.SHARING_OF_FEW, "members_by_user"),
     "sharing, from the others' threads": (contacts.SHARING_OF_MANY, "members_by_user"),
+    "how far threads are": (revs.REVS, "threads_pkey"),
     "the thread of what is missed": (missed.THREAD, "threads_pkey"),
     "who misses something": (missed.WAITING, "members_pkey"),
     "what is missed": (missed.WAITING, "messages_pkey"),

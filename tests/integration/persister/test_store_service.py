@@ -50,6 +50,8 @@ QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("contacts", {"userId": "ann", "after": "ann", "limit": 1}),
     ("contacts", {"userId": "nobody"}),
     ("sharing", {"userId": "bob", "others": ["ann", "nobody", "bob"]}),
+    ("revs", {"threadIds": ["t", "nowhere"]}),
+    ("revs", {"threadIds": []}),
     ("missed", {"threadId": "t", "unreadForS": 0}),
     ("missed", {"threadId": "t", "unreadForS": 3600, "limit": 1}),
     ("missed", {"threadId": "nowhere", "unreadForS": 1.5}),

@@ -147,6 +147,36 @@ async def test_a_replaced_store_resets_the_view() -> None:
         assert [message.content for message in thread.messages] == ["new one", "new two"]
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["behind", "reset"])
+async def test_a_view_keeps_what_it_has_while_it_catches_up(replaced: bool) -> None:
+    async with Peer() as peer, peer.client() as client:
+        thread = await client.thread("demo")
+        for number in range(3):
+            await peer.say("demo", "bob", f"old {number}")
+        await until(lambda: thread.last_seq == 3, 5, "seen")
+        peer.http_hook = lambda _: problem(ErrorCode.STORE_UNAVAILABLE)
+        if replaced:
+            peer.threads.clear()
+            peer.epoch = "second"
+            for number in range(4):
+                await peer.say("demo", "bob", f"new {number}")
+            peer.sessions[0].cut()
+        else:
+            peer.thread("demo").send("bob", "lost", "lost")
+            await peer.sessions[0].send(Resync(reason="test"))
+        await until(lambda: client.state is State.CATCHING_UP, 5, "it catches up")
+        shown: list[list[str]] = []
+        for _ in range(50):
+            shown.append([message.content for message in thread.messages])
+            await asyncio.sleep(0.002)  # some repairs fail meanwhile
+        assert client.state is State.CATCHING_UP
+        assert all(texts[:3] == ["old 0", "old 1", "old 2"] for texts in shown)
+        peer.http_hook = lambda _: None
+        await until(lambda: client.state is State.ONLINE, 5, "caught up")
+        now = [message.content for message in thread.messages]
+        assert now == ([f"new {n}" for n in range(4)] if replaced else ["old 0", "old 1", "old 2", "lost"])
+
+
 async def test_a_refused_thread_raises_and_is_not_followed() -> None:
     async with Peer() as peer:
 

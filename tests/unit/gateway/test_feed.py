@@ -244,3 +244,48 @@ def test_who_joins_is_not_live_before_the_join_is_complete_and_not_after_a_remov
     assert list(feed.live) == [anna]
     feed.receive([event(4, "member_removed", "anna")])
     assert list(feed.live) == []
+
+
+def test_a_thread_that_the_store_is_ahead_of_is_told_once_and_goes_on_behind_it() -> None:
+    feed = Feed(ThreadId("t"))
+    anna, late = joined(feed, "anna", 4), joined(feed, "late", 6)
+    assert not feed.lags(4)
+    assert feed.lags(6)
+    feed.miss(6)
+    feed.miss(6)
+    feed.receive([event(5), event(6), event(7)])
+    assert anna.got == ["state4", "resync", "7"]
+    assert late.got == ["state6", "7"]
+    assert feed.resyncs == 1
+
+
+def test_without_a_position_of_its_own_a_feed_lags_when_the_store_moves_between_two_looks() -> None:
+    feed = Feed(ThreadId("t"))
+    anna = joined(feed, "anna", 4)
+    feed.lose_place()
+    assert not feed.lags(9)
+    assert not feed.lags(9)
+    assert feed.lags(10)
+    feed.miss(10)
+    feed.receive([event(11)])
+    assert anna.got == ["state4", "resync", "11"]
+
+
+def test_a_hole_found_while_somebody_joins_is_told_to_them_too() -> None:
+    feed = Feed(ThreadId("t"))
+    joined(feed, "anna", 4)
+    bob = Listener(UserId("bob"))
+    feed.begin_join(bob)
+    feed.miss(6)
+    feed.complete_join(bob, 5, state(5))
+    feed.receive([event(7)])
+    assert bob.got == ["state5", "resync", "7"]
+
+
+def test_who_joins_with_a_state_older_than_the_feed_is_told_so() -> None:
+    feed = Feed(ThreadId("t"))
+    joined(feed, "anna", 4)
+    feed.receive([event(5), event(6)])
+    bob = joined(feed, "bob", 5)  # read from a copy of the store that lags
+    feed.receive([event(7)])
+    assert bob.got == ["state5", "resync", "7"]
