@@ -30,7 +30,7 @@ from chatterbus_contracts.subjects import command_subject, gateway_subject, part
 from chatterbus_gateway.counts import Counts
 from chatterbus_gateway.encoded_command import EncodedCommand, encoded
 from chatterbus_gateway.outcome import Outcome, Queued
-from chatterbus_gateway.pending import PendingCommands, Sink
+from chatterbus_gateway.pending import AFTER_RETURN_S, PendingCommands, Sink
 from chatterbus_runtime.jetstream_publisher import JetStreamPublisher, PubAck, PublishFailure
 from chatterbus_runtime.nats_link import NatsLink
 from chatterbus_runtime.nats_message import Message
@@ -82,6 +82,10 @@ class CommandQueue:
     def __len__(self) -> int:
         """Commands that wait for their answer."""
         return len(self._pending)
+
+    def link_found(self) -> None:
+        """NATS was away, and answers may be lost with it: who waits is soon told to ask again, with the same id."""
+        self._pending.hasten(self._loop.time() + AFTER_RETURN_S)
 
     def close(self) -> None:
         """Stop listening and sweeping; who still waits is told nothing any more."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 PENDING_MAX: Final = 20_000  # of one gateway: some seconds of its full load
 ANSWER_TIMEOUT_S: Final = 30.0  # a persister's partition is taken over within seconds; longer is an outage
 NOTICE_AFTER_S: Final = 0.25
+AFTER_RETURN_S: Final = 5.0  # once NATS is back: answers that were not lost with it come until then
 
 Sink = Callable[[Any], None]
 
@@ -81,6 +82,11 @@ class PendingCommands:
             if self._commands.get(command.command_id) is command:
                 due.append(command)
         return due
+
+    def hasten(self, deadline_s: float) -> None:
+        """Who waits now waits no longer than until then."""
+        for command in self._commands.values():
+            command.deadline_s = min(command.deadline_s, deadline_s)  # keeps their order
 
     def expired(self, now_s: float) -> list[Sink]:
         """Those who have waited too long; they leave."""

@@ -162,9 +162,12 @@ class Holdings:
                 await session.release(partition)
                 log.info("partition released", partition=partition)
         for partition in plan.take:
-            if await session.try_take(partition):
-                await self._begin(session, partition)
-                log.info("partition taken", partition=partition, applied=self._held[partition].applied)
+            if not await session.try_take(partition):
+                # Another instance was faster, and what it left is free: nobody would read it until the next look.
+                self.needs_attention = True
+                continue
+            await self._begin(session, partition)
+            log.info("partition taken", partition=partition, applied=self._held[partition].applied)
         for partition, holding in list(self._held.items()):
             if holding.reader is None or not holding.reader.check():
                 READERS_RESTARTED.inc(holding.reader is not None)

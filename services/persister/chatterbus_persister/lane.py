@@ -149,7 +149,8 @@ class Lane:
             if self._announcer.struggling:
                 await self._holdings.ensure_events()
                 self._announcer.struggling = False
-            self._health.set("queue", True)
+            if not self._holdings.needs_attention:  # else something of ours is still nobody's: not ready yet
+                self._health.set("queue", True)
         except (NatsError, LinkError, TimeoutError) as error:
             self._health.set("queue", False, type(error).__name__)
             log.warning("queue can not be asked", error=_line(error))

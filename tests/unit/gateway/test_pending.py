@@ -57,3 +57,16 @@ def test_every_command_leaves_exactly_once_and_none_stays_beyond_its_time(
             assert all(name in left for name, at_s in since.items() if at_s + 3.0 <= now_s)
     assert len(left) == len(set(left))
     assert len(pending) == len(since) - len(left)
+
+
+def test_after_the_link_was_away_nobody_waits_out_the_whole_deadline_for_an_answer_that_may_be_lost() -> None:
+    """NATS restarts under load left senders waiting 30 s for acks that had been lost with the connection."""
+    pending = PendingCommands(answer_timeout_s=30)
+    first, second, later = [].append, {}.get, set().add
+    pending.add("a", first, 0.0)
+    pending.add("b", second, 29.0)
+    pending.hasten(34.0)
+    pending.add("c", later, 30.0)
+    assert pending.expired(30.0) == [first]
+    assert pending.expired(34.0) == [second]
+    assert pending.expired(60.0) == [later]

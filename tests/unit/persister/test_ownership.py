@@ -74,3 +74,16 @@ def test_two_instances_split_four_partitions_in_halves() -> None:
 def test_more_instances_than_partitions_leave_some_without() -> None:
     holders = {instance: frozenset({instance} if instance < 2 else ()) for instance in range(5)}
     assert [fair_share(me, holders, 2).take for me in holders] == [()] * 5
+
+
+@given(situations())
+def test_plans_made_from_the_same_situation_never_take_the_same_partition(situation: tuple[Holders, int]) -> None:
+    """Two persisters that started together both reached for the first two partitions, and nobody read the last two."""
+    holders, partitions = situation
+    taken = [partition for me in holders for partition in fair_share(me, holders, partitions).take]
+    assert len(taken) == len(set(taken))
+
+
+def test_instances_that_start_together_take_everything_in_one_round() -> None:
+    nobody: Holders = {7: frozenset(), 9: frozenset()}
+    assert {*fair_share(7, nobody, 4).take, *fair_share(9, nobody, 4).take} == {0, 1, 2, 3}
