@@ -4,14 +4,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-PACKAGES := libs/contracts libs/runtime libs/storage libs/client services/gateway services/persister services/notifier cli
+PACKAGES := libs/contracts libs/runtime libs/storage libs/client clients/web services/gateway services/persister services/notifier cli
 LOCKS  := requirements.lock requirements-dev.lock
-SOURCES := libs services cli tests bench docs examples
+SOURCES := libs clients services cli tests bench docs examples
 UP     ?=
-TESTS  ?= tests
+TESTS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check format docs bench lock clean
+.PHONY: help install up test browser chaos check format docs bench lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,15 @@ $(STAMP): $(LOCKS) $(PACKAGES:%=%/pyproject.toml)
 up: install ## run everything on this machine; prints the URL (UP="--port 9000" adds options)
 	@exec $(BIN)/chatterbus up $(UP)
 
-test: install ## run the whole test suite (TESTS=tests/unit for a part)
+test: install ## run the test suite (TESTS=tests/unit for a part; the browser and the faults have targets of their own)
 	@$(BIN)/python -m pytest $(TESTS)
+
+browser: ## the browser client, in Chromium against a whole stack (needs root to install what is missing)
+	@.ci/browser
+
+chaos: install ## every fault at full size, and docs/chaos.md (CHAOS="-k gateways", SOAK=3600 for an hour of the nemesis)
+	@CHATTERBUS_CHAOS=full $(if $(SOAK),CHATTERBUS_CHAOS_SOAK=$(SOAK)) $(BIN)/python -m pytest tests/chaos -s $(CHAOS); \
+	  code=$$?; $(BIN)/python -m tests.chaos.report; exit $$code
 
 check: install ## format, lint, types, import rules, generated documents
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -56,7 +63,7 @@ lock: install ## resolve the lock files again
 	@$(BIN)/uv pip compile -q requirements-dev.in -o requirements-dev.lock $(LOCK_FLAGS)
 
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-  --no-annotate --upgrade $(foreach p,contracts runtime storage client gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
+  --no-annotate --upgrade $(foreach p,contracts runtime storage client web gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
 
 clean: ## remove what was installed and what was run here
 	rm -rf $(VENV) .chatterbus .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from docs.generators import asyncapi, codes, openapi, protocol, schema, settings
+from docs.generators import asyncapi, codes, openapi, protocol, schema, settings, typescript
 
-DOCS: Final = Path(__file__).parent
+ROOT: Final = Path(__file__).parent.parent
 
 DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
-    "protocol.md": protocol.document,
-    "codes.md": codes.document,
-    "settings.md": settings.document,
-    "openapi.json": openapi.document,
-    "asyncapi.json": asyncapi.document,
-    "schema/frames.schema.json": schema.document,
+    "docs/protocol.md": protocol.document,
+    "docs/codes.md": codes.document,
+    "docs/settings.md": settings.document,
+    "docs/openapi.json": openapi.document,
+    "docs/asyncapi.json": asyncapi.document,
+    "docs/schema/frames.schema.json": schema.document,
+    "clients/web/src/core/protocol.d.ts": typescript.document,
 }
 
 
@@ -41,7 +42,7 @@ def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
-def main(arguments: list[str] | None = None, root: Path = DOCS) -> int:
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description="Writes the generated documents.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a document is stale")
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None, root: Path = DOCS) -> int:
         return 0
     differing = stale(root, DOCUMENTS)
     for name in differing:
-        sys.stderr.write(f"stale: docs/{name} (run `make docs` and commit what it writes)\n")
+        sys.stderr.write(f"stale: {name} (run `make docs` and commit what it writes)\n")
     return 1 if differing else 0
 
 

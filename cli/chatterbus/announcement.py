@@ -39,7 +39,8 @@ def ready_panel(stack: Stack, data_dir: Path, took_s: float, *, dev_mode: bool, 
     rows = [
         Text.assemble(("Chatterbus is ready  ", "bold green"), (f"in {took_s:.1f} s", "dim")),
         Text(),
-        Text.assemble("  open     ", (url, "bold underline"), f"   API: {url}/docs"),
+        # In production there is no page to open: the demo is for development mode.
+        Text.assemble("  open     " if dev_mode else "  server   ", (url, "bold underline"), f"   API: {url}/docs"),
         *(Text(f"  and      {more}") for more in stack.gateway_urls[1:]),
         Text("  data     " + (f"{at}, removed at the end" if ephemeral else at)),
         Text(),

@@ -25,6 +25,7 @@ from chatterbus_gateway.http_socket import http_socket
 from chatterbus_gateway.notifier import Notifier
 from chatterbus_gateway.pending import PendingCommands
 from chatterbus_gateway.policy import SocketPolicy
+from chatterbus_gateway.position_check import PositionCheck
 from chatterbus_gateway.presence.device_states import DeviceStates
 from chatterbus_gateway.presence.lease import BUCKET, CALL_TIMEOUT_S, LeaseHolder
 from chatterbus_gateway.presence.presence_book import PresenceBook
@@ -62,6 +63,7 @@ class LinkWatch:
         self.book: PresenceBook | None = None
         self.lease: LeaseHolder | None = None
         self.reporter: Reporter | None = None
+        self.queue: CommandQueue | None = None
 
     def lost(self) -> None:
         """The link is down."""
@@ -80,6 +82,8 @@ class LinkWatch:
             self.lease.renew_soon()
         if self.reporter is not None:
             self.reporter.all_missed()
+        if self.queue is not None:
+            self.queue.link_found()
 
 
 async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: CollectorRegistry = REGISTRY) -> None:
@@ -106,13 +110,16 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     pending = PendingCommands(
         settings.gateway_max_in_flight, settings.gateway_answer_timeout_s, settings.gateway_queued_after_s
     )
-    queue = CommandQueue(link, publisher, settings.gateway_id, settings.gateway_partitions, pending, counts)
+    watch.queue = queue = CommandQueue(
+        link, publisher, settings.gateway_id, settings.gateway_partitions, pending, counts
+    )
     notifier = Notifier(link)
     watch.book = book = PresenceBook(link, notifier)
     platform = settings.gateway_presence_visibility == "platform"
     watch_requests = WatchRequests(store, book, platform=platform)
     book.begin()
     watch.follower = follower = Follower(link, store, counts, book)
+    positions = PositionCheck(link, store, follower, counts, every_s=settings.gateway_position_check_s)
     watch.reporter = reporter = Reporter(link, DeviceStates(settings.gateway_id, int(time.time() * 1000)), counts)
     watch.lease = lease = LeaseHolder(link, Bucket(link, BUCKET, CALL_TIMEOUT_S), reporter, settings.gateway_id)
     epoch = StoreEpoch(store, health, settings.gateway_partitions)
@@ -140,7 +147,11 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     files = Attachments.over(storage, settings)
     show_metrics(counts, gateway, book, files, registry)
     rest = build_rest(settings, verifier, store, queue, health, files=files, tickets=tickets, notifier=notifier)
-    server = GatewayServer(rest, http_socket(gateway.wheel), socket_protocol(gateway))
+    server = GatewayServer(
+        rest,
+        http_socket(gateway.wheel, stall_max_s=settings.gateway_attachment_idle_timeout_s),
+        socket_protocol(gateway),
+    )
     questions = Questions(link, settings.gateway_id, reporter, gateway.attends)
     await lease.renew()  # before anybody connects: it may show that our incarnation must be higher
     await epoch.poll()
@@ -151,6 +162,7 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     lifecycle.spawn("presence book", book.run())
     if not platform:
         lifecycle.spawn("watch checks", watch_requests.run())
+    lifecycle.spawn("position check", positions.run())
     lifecycle.spawn("store epoch", epoch.poll_for_ever())
     lifecycle.spawn("loop lag", LoopLag(registry).sample_for_ever())
     log.info("listening", host=settings.gateway_host, port=port, gateway_id=settings.gateway_id)
@@ -169,6 +181,7 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     await lease.end()
     await files.close()
     await storage.close()
+    positions.close()
     await follower.close()
     await watch_requests.close()
     book.close()

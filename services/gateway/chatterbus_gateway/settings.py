@@ -196,6 +196,13 @@ class GatewaySettings(ServiceSettings):
         default=5, ge=0, description="Clients of a draining gateway come back spread over so many seconds."
     )
 
+    gateway_position_check_s: float = Field(
+        default=30,
+        gt=0,
+        le=600,
+        description="Seconds between comparisons of a followed thread with the store: finds events that got lost.",
+    )
+
     # --- what is gathered ---
     gateway_receipts_interval_s: float = Field(
         default=0.25, ge=0, description="Seconds over which a client's receipts are gathered into one command."

@@ -30,8 +30,7 @@ TYPES: Final = {
 COMMON: Final = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
-    # Whether a page may read it depends on its origin, and caches must know; how it is packed depends on the browser.
-    "Vary": "Accept-Encoding, Origin",
+    "Vary": "Accept-Encoding",  # CORS adds Origin
 }
 # Pictures of messages are blob: URLs, for they are fetched with the token.
 POLICY: Final = (

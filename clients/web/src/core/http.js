@@ -1,0 +1,123 @@
+/**
+ * REST as the client needs it: who speaks, one dead-line, and a refusal that is the server's own.
+ *
+ * Promises: a call ends within 15 s (a file: 15 s without an answer after its last byte is the browser's affair);
+ * whatever goes wrong is a ChatError. A call refused because of its token is repeated once with a fresh one. Nothing
+ * else is repeated here. Ids are escaped: a strange one never leads to another address.
+ */
+
+import { ChatError } from "./errors.js";
+
+/** @typedef {Record<string, string | number | boolean | null | undefined>} Query */
+
+const DEADLINE_MS = 15_000;
+/** A fresh token may mend these. */
+export const OF_THE_TOKEN = new Set(["AUTH_REQUIRED", "AUTH_FAILED", "TOKEN_EXPIRED"]);
+/** @type {Record<number, import("./protocol.js").ErrorCode>} */
+const UNEXPLAINED = { 401: "AUTH_FAILED", 403: "FORBIDDEN", 404: "NOT_FOUND", 413: "FRAME_TOO_LARGE" };
+
+const THREADS = "/api/chat/threads";
+const MESSAGES = "/api/chat/messages";
+export const FILES = "/api/chat/attachments";
+
+/** @param {string} id */
+export const threadPath = (id) => `${THREADS}/${encodeURIComponent(id)}`;
+/** @param {string} id */
+export const messagePath = (id) => `${MESSAGES}/${encodeURIComponent(id)}`;
+export { MESSAGES, THREADS };
+
+export class Http {
+  #identity;
+  #fetch;
+  #clock;
+
+  /** @param {string} base @param {import("./identity.js").Identity} identity @param {typeof globalThis.fetch} fetch @param {import("./types.js").Clock} clock */
+  constructor(base, identity, fetch, clock) {
+    this.base = base;
+    this.#identity = identity;
+    this.#fetch = fetch;
+    this.#clock = clock;
+  }
+
+  /** @param {string} path @param {Query} [query] @returns {Promise<any>} */
+  get(path, query) {
+    return this.call("GET", path, { query });
+  }
+
+  /** The answer's JSON. @param {string} method @param {string} path @param {{query?: Query, body?: unknown}} [more] @returns {Promise<any>} */
+  async call(method, path, { query, body } = {}) {
+    const response = await this.request(path, query, { method, body: body === undefined ? undefined : JSON.stringify(body) });
+    return this.#parsed(response);
+  }
+
+  /** @param {string} path @param {Query} [query] @param {RequestInit} [init] @returns {Promise<Response>} a good one */
+  request(path, query, init) {
+    return this.renewing(async (headers) => {
+      if (typeof init?.body === "string") headers["Content-Type"] = "application/json";
+      const response = await this.#bounded(this.url(path, query), { ...init, headers });
+      if (!response.ok) throw await refusal(response);
+      return response;
+    });
+  }
+
+  /** Once more with a fresh token, if the first was refused. @template T @param {(headers: Record<string, string>) => Promise<T>} attempt @returns {Promise<T>} */
+  async renewing(attempt) {
+    try {
+      return await attempt(await this.#identity.headers());
+    } catch (error) {
+      if (!(error instanceof ChatError) || !OF_THE_TOKEN.has(error.code) || !this.#identity.canRenew) throw error;
+      return attempt(await this.#identity.headers(true));
+    }
+  }
+
+  /** @param {string} path @param {Query} [query] */
+  url(path, query = {}) {
+    const given = Object.entries(query).filter(([, value]) => value != null);
+    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+    return this.base + path + (search && `?${search}`);
+  }
+
+  /** @param {string} url @param {RequestInit} init */
+  async #bounded(url, init) {
+    const abort = new AbortController();
+    const outer = init.signal;
+    const stop = () => abort.abort();
+    outer?.addEventListener("abort", stop);
+    if (outer?.aborted) stop();
+    // A file takes as long as it takes.
+    const timer = init.body && typeof init.body !== "string" ? null : this.#clock.setTimeout(stop, DEADLINE_MS);
+    try {
+      return await this.#fetch(url, { ...init, signal: abort.signal });
+    } catch {
+      if (outer?.aborted) throw new ChatError("ABORTED", "stopped");
+      throw new ChatError("NETWORK", "no answer", { retryable: true, fate: "unknown" });
+    } finally {
+      outer?.removeEventListener("abort", stop);
+      if (timer !== null) this.#clock.clearTimeout(timer);
+    }
+  }
+
+  /** @param {Response} response */
+  async #parsed(response) {
+    try {
+      const text = await response.text();
+      return text ? JSON.parse(text) : null;
+    } catch {
+      // A proxy's page, or an answer that was cut: nothing that could be trusted.
+      throw new ChatError("NETWORK", "no answer that could be read", { retryable: true, fate: "unknown" });
+    }
+  }
+}
+
+/** @param {Response} response @returns {Promise<ChatError>} */
+async function refusal(response) {
+  const problem = await response.json().catch(() => null);
+  return refusalOf(response.status, problem);
+}
+
+/** @param {number} status @param {any} problem the body, if it was JSON */
+export function refusalOf(status, problem) {
+  if (problem?.code) return ChatError.said(problem);
+  if (status >= 500) return new ChatError("INTERNAL", `HTTP ${status}`, { retryable: true, fate: "unknown" });
+  return new ChatError(UNEXPLAINED[status] ?? "BAD_REQUEST", `HTTP ${status}`);
+}
