@@ -1,0 +1,1 @@
+"""One function for each fault: `async def run(cluster, size) -> Figures`."""
