@@ -89,7 +89,7 @@ async def test_the_elements_have_no_violations(
     await visitor.client("threads[argument].send({ content: 'refused', replyToId: argument + '~99' })", thread)
     await expect(visitor.thread().locator(".failure")).to_be_visible()
     await looked_at(visitor.page, pictures / f"elements-{scheme}-{size}.png")
-    await visitor.bubble("And here it is").get_by_role("button", name="Open picture harbour.png").click()
+    await visitor.bubble("And here it is").get_by_role("button", name="Open picture harbour.png").press("Enter")
     await expect(visitor.page.get_by_role("dialog")).to_be_visible()
     await looked_at(visitor.page, pictures / f"picture-{scheme}-{size}.png")
     await visitor.page.keyboard.press("Escape")

@@ -46,8 +46,9 @@ HEAD: Final = """\
 # Chaos
 
 What happened when things were broken on purpose. Written by `python -m tests.chaos.report` from the last full run of
-each scenario (`tests/chaos/results.jsonl`); `make chaos` runs them all and writes this page, `pytest tests/chaos` the
-quick ones. T numbers are those of the faults in `tests/chaos/report.py`, C numbers the checkers in `tests/kit/checkers.py`.
+each scenario (`tests/chaos/results.jsonl`); `make chaos` runs them all and writes this page, `pytest tests/chaos` runs
+the quick ones. T numbers are those of the faults in `tests/chaos/report.py`, C numbers the checkers in
+`tests/kit/checkers.py`.
 
 The base load, unless a row says otherwise: 2 gateways behind one address, 2 persisters, 1 notifier, 60 clients (the
 Python SDK, all in one process), 12 threads of which one hot (30 % of the messages, half of the clients), 100 messages

@@ -46,7 +46,7 @@ export class Following {
 
   /** Whether every open thread is true. */
   get caughtUp() {
-    return this.threads.every((thread) => thread.caughtUp || thread.refusal);
+    return this.threads.every((thread) => (thread.caughtUp && thread.isReady) || thread.refusal);
   }
 
   /** @param {Thread} thread */

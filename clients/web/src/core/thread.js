@@ -53,7 +53,7 @@ export class Thread extends EventTarget {
   /** @type {readonly Message[] | null} */ #messages = null;
   /** @type {WeakMap<MessageState, Message>} */ #made = new WeakMap();
   /** @type {((error?: Error) => void)[]} */ #waiting = [];
-  #isReady = false;
+  /** For the client: the first messages are here. */ isReady = false;
 
   /** @param {string} id @param {Host} host */
   constructor(id, host) {
@@ -187,14 +187,14 @@ export class Thread extends EventTarget {
   /** Resolves when the first messages are here; rejects with a ChatError when the thread is refused. @returns {Promise<void>} */
   ready() {
     if (this.refusal) return Promise.reject(this.refusal);
-    if (this.#isReady) return Promise.resolve();
+    if (this.isReady) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiting.push((error) => (error ? reject(error) : resolve())));
   }
 
   /** For the client: the thread is refused, or the first messages are here. @param {import("./errors.js").ChatError} [error] */
   settle(error) {
     if (error) this.refusal = error;
-    else this.#isReady = true;
+    else this.isReady = true;
     for (const done of this.#waiting.splice(0)) done(error);
     this.touch("messages");
   }
