@@ -14,6 +14,7 @@ import jwt
 
 from bench.stack import Stack
 from tests.kit.socket import Socket
+from tests.kit.waiting import until
 
 REQUEST_DEADLINE_S = 30.0
 
@@ -94,20 +95,28 @@ class Deployment:
         return created
 
     async def history(self, thread: str, user: str) -> list[dict[str, Any]]:
-        """All messages, page by page."""
+        """All messages, page by page; asked again while the store is being replaced."""
         messages: list[dict[str, Any]] = []
         after = "0"
         async with self.rest(user) as client:
             while True:
-                page = (
-                    (await client.get(f"/api/chat/threads/{thread}/messages", params={"afterSeq": after, "limit": 200}))
-                    .raise_for_status()
-                    .json()
-                )
+                page = await self._page(client, thread, after)
                 messages += page["items"]
                 if page["nextCursor"] is None:
                     return messages
                 after = page["nextCursor"]
+
+    async def _page(self, client: httpx.AsyncClient, thread: str, after: str) -> dict[str, Any]:
+        answers: list[httpx.Response] = []
+
+        async def answered() -> bool:
+            url = f"/api/chat/threads/{thread}/messages"
+            answers.append(await client.get(url, params={"afterSeq": after, "limit": 200}))
+            return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+        await until(answered, REQUEST_DEADLINE_S, "the store answers")
+        page: dict[str, Any] = answers[-1].raise_for_status().json()
+        return page
 
     def arm(self, failpoint: str) -> Path:
         """Kill the persister with SIGKILL when it next comes by. The file is gone when that has happened."""
