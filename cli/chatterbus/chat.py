@@ -51,6 +51,7 @@ _NEXT_STEPS: Final = {
     ErrorCode.AUTH_REQUIRED: "This server wants a token: chatterbus token --user NAME, then --token or --token-env.",
     ErrorCode.AUTH_FAILED: "Get a token that is signed for this server: chatterbus token --user NAME.",
     ErrorCode.TOKEN_EXPIRED: "Get a new token: chatterbus token --user NAME.",
+    ErrorCode.TOKEN_REVOKED: "Get a new token: chatterbus token --user NAME.",
     ErrorCode.THREAD_NOT_FOUND: "Check the thread's id, or have one of its members add you.",
     ErrorCode.NOT_A_MEMBER: "Have one of its members add you.",
 }

@@ -25,7 +25,13 @@ from chatterbus_contracts.states import MessageState
 
 # About the session or the gateway: with a new token, or at another gateway, the same message may pass.
 _OF_THE_SESSION: Final = frozenset(
-    {ErrorCode.AUTH_REQUIRED, ErrorCode.AUTH_FAILED, ErrorCode.TOKEN_EXPIRED, ErrorCode.DRAINING}
+    {
+        ErrorCode.AUTH_REQUIRED,
+        ErrorCode.AUTH_FAILED,
+        ErrorCode.TOKEN_EXPIRED,
+        ErrorCode.TOKEN_REVOKED,
+        ErrorCode.DRAINING,
+    }
 )
 _OF_THE_PACE: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.TOO_MANY_IN_FLIGHT})
 

@@ -23,7 +23,9 @@ from chatterbus_contracts.rest import PROBLEM_MEDIA_TYPE, Problem
 T = TypeVar("T", bound=Wire)
 Query = Mapping[str, str | int | bool | None]
 
-_RENEWABLE: Final = frozenset({ErrorCode.TOKEN_EXPIRED, ErrorCode.AUTH_FAILED, ErrorCode.AUTH_REQUIRED})
+_RENEWABLE: Final = frozenset(
+    {ErrorCode.TOKEN_EXPIRED, ErrorCode.TOKEN_REVOKED, ErrorCode.AUTH_FAILED, ErrorCode.AUTH_REQUIRED}
+)
 _UNEXPLAINED: Final = {
     401: ErrorCode.AUTH_FAILED,
     403: ErrorCode.FORBIDDEN,

@@ -8,7 +8,7 @@ open socket when the server says that it expires. One log line per connection op
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from chatterbus_client.addresses import Addresses
 from chatterbus_client.connection import Connection, ConnectionLost
@@ -24,6 +24,8 @@ from chatterbus_contracts.frames.client import Auth
 from chatterbus_contracts.frames.server import AuthSuccess, Error, Reconnect, ServerFrame, TokenExpiring
 
 log = logging.getLogger(__name__)
+
+_SPENT: Final = frozenset({ErrorCode.TOKEN_EXPIRED, ErrorCode.TOKEN_REVOKED})  # another token may do
 
 
 class LinkObserver(Protocol):
@@ -145,7 +147,7 @@ class Link:
             try:
                 frame = await connection.receive()
             except ConnectionLost as lost:
-                if self.refused is not None and self.refused.code is ErrorCode.TOKEN_EXPIRED:
+                if self.refused is not None and self.refused.code in _SPENT:
                     raise ConnectionLost(CloseCode.TOKEN_EXPIRED, lost.reason) from None
                 raise
             if isinstance(frame, AuthSuccess):

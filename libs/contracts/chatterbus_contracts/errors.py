@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     AUTH_REQUIRED = "AUTH_REQUIRED"
     AUTH_FAILED = "AUTH_FAILED"
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a code, not a secret
+    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105 - a code, not a secret
     IDENTITY_MISMATCH = "IDENTITY_MISMATCH"
     BAD_FRAME = "BAD_FRAME"
     BAD_REQUEST = "BAD_REQUEST"
@@ -81,6 +82,7 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     _E.AUTH_REQUIRED: _final("gateway", "no token came, or another frame before auth", "send auth first", 401),
     _E.AUTH_FAILED: _final("gateway", "the token or ticket is not good, or not for us", "get a new one", 401),
     _E.TOKEN_EXPIRED: _final("gateway", "the token's exp has passed", "get a new token", 401),
+    _E.TOKEN_REVOKED: _final("gateway", "the token was taken back before its exp", "get a new token", 401),
     _E.IDENTITY_MISMATCH: _final("gateway", "an identity field differs from the token's", "leave the field out", 403),
     _E.BAD_FRAME: _final("gateway", "the frame is no JSON object, or a field is missing or malformed", "fix it", 400),
     _E.BAD_REQUEST: _final("gateway", "a path, query or body value is missing or malformed", "fix the request", 422),

@@ -23,6 +23,7 @@ LIMITS: Final[dict[str, Limit]] = {
     "content": Limit(16_000, "characters", "a message is read by a person; a book is an attachment"),
     "title": Limit(200, "characters", "one line in an inbox"),
     "name": Limit(100, "characters", "one line beside a message"),
+    "token_id": Limit(1_024, "characters", "a jti is an id; longer ones work but cannot be revoked one by one"),
     "metadata": Limit(8_192, "bytes of JSON", "the product's own card, not its database"),
     "metadata_depth": Limit(32, "levels", "what a client may nest must fit, wrapped, in every JSON parser on its way"),
     "attachments": Limit(10, "per message", "a message is rendered whole"),
@@ -57,6 +58,7 @@ FRAME_MAX_BYTES: Final = LIMITS["frame"].value
 CONTENT_MAX_CHARS: Final = LIMITS["content"].value
 TITLE_MAX_CHARS: Final = LIMITS["title"].value
 NAME_MAX_CHARS: Final = LIMITS["name"].value
+TOKEN_ID_MAX_CHARS: Final = LIMITS["token_id"].value
 METADATA_MAX_BYTES: Final = LIMITS["metadata"].value
 METADATA_MAX_DEPTH: Final = LIMITS["metadata_depth"].value
 ATTACHMENTS_MAX: Final = LIMITS["attachments"].value

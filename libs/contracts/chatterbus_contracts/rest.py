@@ -18,7 +18,7 @@ from chatterbus_contracts.ids import (
     UserIdField,
     UserTypeField,
 )
-from chatterbus_contracts.limits import ATTACHMENTS_MAX, MEMBERS_PER_CREATE_MAX, MENTIONS_MAX
+from chatterbus_contracts.limits import ATTACHMENTS_MAX, MEMBERS_PER_CREATE_MAX, MENTIONS_MAX, TOKEN_ID_MAX_CHARS
 from chatterbus_contracts.states import MessageType, PresenceState, Seq, Time
 from chatterbus_contracts.text import Metadata, Text, Title
 
@@ -139,6 +139,23 @@ class Ticket(Wire):
 
     ticket: str
     expires_at: Time
+
+
+class RevokeTokens(Wire):
+    """What to take back: one token by its jti, or all of a user's that were issued until now. Exactly one is given."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"userId": "u-17"}, {"tokenId": "5f0c"}]})
+
+    token_id: Annotated[str, Field(min_length=1, max_length=TOKEN_ID_MAX_CHARS)] | None = None
+    user_id: UserIdField | None = None
+
+
+class Revocation(Wire):
+    """What was taken back: the token, or every token of the user that was issued until `revoked_at`."""
+
+    token_id: str | None = None
+    user_id: UserIdField | None = None
+    revoked_at: Time
 
 
 class OnlineUsers(Wire):

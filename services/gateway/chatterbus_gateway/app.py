@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Final
 
@@ -18,6 +19,7 @@ from chatterbus_gateway.admission import Admission
 from chatterbus_gateway.attachments.attachments import Attachments
 from chatterbus_gateway.command_queue import CommandQueue
 from chatterbus_gateway.counts import Counts, CountsCollector
+from chatterbus_gateway.credentials import Credentials
 from chatterbus_gateway.drain import drain
 from chatterbus_gateway.follower import Follower
 from chatterbus_gateway.gateway import Gateway
@@ -33,6 +35,8 @@ from chatterbus_gateway.presence.questions import Questions
 from chatterbus_gateway.presence.reporter import Reporter
 from chatterbus_gateway.presence.watch_requests import WatchRequests
 from chatterbus_gateway.rest.app import build_rest
+from chatterbus_gateway.revocation_feed import RevocationFeed
+from chatterbus_gateway.revocations import Revocations
 from chatterbus_gateway.server import GatewayServer
 from chatterbus_gateway.settings import GatewaySettings
 from chatterbus_gateway.storage_choice import open_storage
@@ -64,6 +68,7 @@ class LinkWatch:
         self.lease: LeaseHolder | None = None
         self.reporter: Reporter | None = None
         self.queue: CommandQueue | None = None
+        self.revoked: RevocationFeed | None = None
 
     def lost(self) -> None:
         """The link is down."""
@@ -84,6 +89,8 @@ class LinkWatch:
             self.reporter.all_missed()
         if self.queue is not None:
             self.queue.link_found()
+        if self.revoked is not None:
+            self.revoked.link_found()
 
 
 async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: CollectorRegistry = REGISTRY) -> None:
@@ -105,7 +112,12 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     counts = Counts()
     store = Store(link, settings.gateway_store_timeout_s)
     verifier = TokenVerifier.from_settings(settings)
-    tickets = TicketOffice(link, settings.gateway_store_timeout_s)
+    tickets = TicketOffice(link, settings.gateway_store_timeout_s, replicas=settings.gateway_stream_replicas)
+    revocations = Revocations(settings.gateway_revocations_kept_s)
+    watch.revoked = revoked = RevocationFeed(
+        link, revocations, settings.gateway_revocations_kept_s, settings.gateway_stream_replicas
+    )
+    credentials = Credentials(verifier, tickets, revocations)
     publisher = JetStreamPublisher(link, ack_timeout_s=settings.gateway_publish_ack_timeout_s, retries=0)
     pending = PendingCommands(
         settings.gateway_max_in_flight, settings.gateway_answer_timeout_s, settings.gateway_queued_after_s
@@ -121,7 +133,8 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     watch.follower = follower = Follower(link, store, counts, book)
     positions = PositionCheck(link, store, follower, counts, every_s=settings.gateway_position_check_s)
     watch.reporter = reporter = Reporter(link, DeviceStates(settings.gateway_id, int(time.time() * 1000)), counts)
-    watch.lease = lease = LeaseHolder(link, Bucket(link, BUCKET, CALL_TIMEOUT_S), reporter, settings.gateway_id)
+    leases = Bucket(link, replace(BUCKET, replicas=settings.gateway_stream_replicas), CALL_TIMEOUT_S)
+    watch.lease = lease = LeaseHolder(link, leases, reporter, settings.gateway_id)
     epoch = StoreEpoch(store, health, settings.gateway_partitions)
     gateway = Gateway(
         link=link,
@@ -130,8 +143,8 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
         reporter=reporter,
         notifier=notifier,
         watch_requests=watch_requests,
-        verifier=verifier,
-        tickets=tickets,
+        credentials=credentials,
+        revocations=revocations,
         epoch=epoch,
         admission=Admission(
             settings.gateway_allowed_origins, settings.gateway_trusted_proxies, settings.gateway_dev_mode
@@ -146,7 +159,17 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
         return
     files = Attachments.over(storage, settings)
     show_metrics(counts, gateway, book, files, registry)
-    rest = build_rest(settings, verifier, store, queue, health, files=files, tickets=tickets, notifier=notifier)
+    rest = build_rest(
+        settings,
+        credentials,
+        store,
+        queue,
+        health,
+        files=files,
+        tickets=tickets,
+        notifier=notifier,
+        revokes=revoked,
+    )
     server = GatewayServer(
         rest,
         http_socket(gateway.wheel, stall_max_s=settings.gateway_attachment_idle_timeout_s),
@@ -156,6 +179,9 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     await lease.renew()  # before anybody connects: it may show that our incarnation must be higher
     await epoch.poll()
     await verifier.warm_up()
+    revoked.on_revoked = gateway.tokens_revoked
+    lifecycle.spawn("revocations", revoked.run())
+    await revoked.caught_up()
     port = await server.start(settings.gateway_host, settings.gateway_port)
     lifecycle.spawn("wheel", gateway.turn_wheel())
     lifecycle.spawn("lease", lease.keep())

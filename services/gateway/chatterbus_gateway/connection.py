@@ -270,18 +270,18 @@ class Connection:
     def verify(self, token: str) -> None:
         """See Effects."""
         try:
-            principal = self._gateway.verifier.verify_now(token)
+            principal = self._gateway.credentials.verify_now(token)
         except Refusal as refusal:
             self.session.auth_refused(refusal)
             return
         if principal is None:
-            self._gateway.spawn(self._check(self._gateway.verifier.verify, token))
+            self._gateway.spawn(self._check(self._gateway.credentials.verify, token))
         else:
             self.session.authenticated(principal, self._gateway.now_s(), time.time())
 
     def redeem(self, ticket: str) -> None:
         """See Effects."""
-        self._gateway.spawn(self._check(self._gateway.tickets.redeem, ticket))
+        self._gateway.spawn(self._check(self._gateway.credentials.redeem, ticket))
 
     async def _check(self, bearer_of: Callable[[str], Awaitable[Principal]], credential: str) -> None:
         try:

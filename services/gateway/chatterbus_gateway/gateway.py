@@ -21,15 +21,17 @@ from chatterbus_contracts import PROTOCOL_VERSION
 from chatterbus_contracts.codec import encode
 from chatterbus_contracts.commands import MoveCursor
 from chatterbus_contracts.envelopes import Answer
-from chatterbus_contracts.errors import Refusal
+from chatterbus_contracts.errors import CloseCode, Refusal
 from chatterbus_contracts.frames.server import Ack, AuthSuccess, TypingNotice
 from chatterbus_contracts.ids import CommandId, GatewayId, ThreadId, UserId
 from chatterbus_contracts.limits import LIMITS
+from chatterbus_contracts.rest import Revocation
 from chatterbus_contracts.subjects import typing_subject
 from chatterbus_gateway.admission import Admission
 from chatterbus_gateway.command_queue import CommandQueue
 from chatterbus_gateway.connection import Connection
 from chatterbus_gateway.counts import Counts
+from chatterbus_gateway.credentials import Credentials
 from chatterbus_gateway.effects import Choice
 from chatterbus_gateway.follower import Follower
 from chatterbus_gateway.hub import Hub
@@ -41,10 +43,9 @@ from chatterbus_gateway.presence.user_feed import UserFeed
 from chatterbus_gateway.presence.watch_requests import WatchRequests
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.receipts import Cursor, Receipts
+from chatterbus_gateway.revocations import Revocations
 from chatterbus_gateway.store_epoch import StoreEpoch
-from chatterbus_gateway.tickets import TicketOffice
 from chatterbus_gateway.timer_wheel import TICK_S, TimerWheel
-from chatterbus_gateway.tokens import TokenVerifier
 from chatterbus_gateway.turn_writer import TurnWriter
 from chatterbus_gateway.typing_throttle import TypingThrottle
 from chatterbus_gateway.wall_time import iso_time
@@ -66,8 +67,8 @@ class Gateway:
         reporter: Reporter,
         notifier: Notifier,
         watch_requests: WatchRequests,
-        verifier: TokenVerifier,
-        tickets: TicketOffice,
+        credentials: Credentials,
+        revocations: Revocations,
         epoch: StoreEpoch,
         admission: Admission,
         policy: SocketPolicy,
@@ -82,8 +83,8 @@ class Gateway:
         self.follower = follower
         self.reporter = reporter
         self.watch_requests = watch_requests
-        self.verifier = verifier
-        self.tickets = tickets
+        self.credentials = credentials
+        self._revocations = revocations
         self.admission = admission
         self.policy = policy
         self.counts = counts
@@ -124,6 +125,14 @@ class Gateway:
             self.user_feed.lost(user_id)
             self.watch_requests.forget(connection)
         self.counts.connections_closed += 1
+
+    def tokens_revoked(self, revocation: Revocation) -> None:
+        """Close what they opened."""
+        user_id = revocation.user_id
+        for connection in self.hub.connections if user_id is None else self.hub.of_user(user_id):
+            principal = connection.session.principal
+            if principal is not None and self._revocations.covers(principal):
+                connection.session.close(CloseCode.TOKEN_EXPIRED, "the token was revoked")
 
     def next_connection_id(self) -> str:
         """Unique, since the process's part is random, also where its gateway id is not."""

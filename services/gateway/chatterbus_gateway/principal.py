@@ -18,13 +18,15 @@ DEFAULT_USER_TYPE: Final = "user"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`expires_at` in unix seconds, None for ever (development mode only); `token_id` is the token's jti."""
+    """`expires_at` in unix seconds, None for ever (development mode only). `issued_at` is the token's iat, `token_id`
+    its jti, where it has them."""
 
     user_id: UserId
     user_type: str = DEFAULT_USER_TYPE
     name: str | None = None
     scopes: frozenset[str] = frozenset()
     expires_at: float | None = None
+    issued_at: float | None = None
     token_id: str | None = None
     dev: bool = False
 

@@ -388,5 +388,6 @@ class Session:
 
 _AUTH_CLOSES: Final[dict[ErrorCode, CloseCode]] = {
     ErrorCode.TOKEN_EXPIRED: CloseCode.TOKEN_EXPIRED,
+    ErrorCode.TOKEN_REVOKED: CloseCode.TOKEN_EXPIRED,
     ErrorCode.TOO_MANY_CONNECTIONS: CloseCode.TOO_MANY_CONNECTIONS,
 }

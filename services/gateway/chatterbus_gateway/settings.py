@@ -39,6 +39,13 @@ class GatewaySettings(ServiceSettings):
     gateway_dev_mode: bool = Field(
         default=False, description="Takes a client's word for who it is. For a laptop: only with a loopback host."
     )
+    gateway_published_host: str = Field(
+        default="",
+        description="In a container: the address its port is published on. Development mode goes by it.",
+    )
+    gateway_stream_replicas: int = Field(
+        default=1, ge=1, le=5, description="Copies of leases, tickets and revocations in a NATS cluster."
+    )
 
     gateway_serve_client: bool = Field(
         default=True,
@@ -196,6 +203,11 @@ class GatewaySettings(ServiceSettings):
         default=5, ge=0, description="Clients of a draining gateway come back spread over so many seconds."
     )
 
+    gateway_revocations_kept_s: float = Field(
+        default=30 * 86_400,
+        ge=60,
+        description="Seconds for which revoked tokens are remembered: no less than the longest life of a token.",
+    )
     gateway_position_check_s: float = Field(
         default=30,
         gt=0,
@@ -255,9 +267,10 @@ class GatewaySettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _strangers_stay_out(self) -> Self:
-        if self.gateway_dev_mode and not is_loopback(self.gateway_host):
+        if self.gateway_dev_mode and not is_loopback(self.gateway_published_host or self.gateway_host):
             raise ValueError(
-                "GATEWAY_DEV_MODE believes anyone who connects, so GATEWAY_HOST must be 127.0.0.1, ::1 or localhost; "
+                "GATEWAY_DEV_MODE believes anyone who connects, so GATEWAY_HOST (in a container GATEWAY_PUBLISHED_HOST, "
+                "where its port is published) must be 127.0.0.1, ::1 or localhost; "
                 "for another address turn it off and set GATEWAY_JWT_SECRET, GATEWAY_JWT_PUBLIC_KEY or GATEWAY_JWKS_URL"
             )
         if not self.gateway_dev_mode and not self.checks_tokens:

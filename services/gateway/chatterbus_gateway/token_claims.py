@@ -40,6 +40,7 @@ def principal_of(claims: Claims, now_s: float, *, audience: str | None, issuer: 
         name=_name(claims),
         scopes=_scopes(claims),
         expires_at=expires_at,
+        issued_at=_time(claims, "iat"),
         token_id=_text(claims, "jti"),
     )
 

@@ -50,6 +50,7 @@ ROUTES = [
     ("GET", "/api/users/bob/presence", None),
     ("GET", "/api/admin/webhooks/deliveries", None),
     ("POST", "/api/admin/webhooks/replay", {"since": "2026-01-31T12:00:00.000Z"}),
+    ("POST", "/api/admin/revocations", {"userId": "bob"}),
     ("POST", "/api/auth/ticket", None),
     ("POST", "/api/chat/attachments", None),
     ("GET", f"/api/chat/attachments/t1~f{'0' * 32}", None),

@@ -47,6 +47,7 @@ def test_a_good_token_says_everything_about_its_bearer() -> None:
         name="Alice",
         scopes=frozenset({"chat:system", "x"}),
         expires_at=NOW_S + 60,
+        issued_at=NOW_S - 5,
         token_id="t-1",
         dev=False,
     )

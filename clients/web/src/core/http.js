@@ -1,7 +1,7 @@
 /**
  * REST as the client needs it: who speaks, one dead-line, and a refusal that is the server's own.
  *
- * Promises: a call ends within 15 s (a file: 15 s without an answer after its last byte is the browser's affair);
+ * Promises: a call ends within 15 s, its answer's last byte included (of a file: how long it takes is the browser's affair);
  * whatever goes wrong is a ChatError. A call refused because of its token is repeated once with a fresh one. Nothing
  * else is repeated here. Ids are escaped: a strange one never leads to another address.
  */
@@ -12,18 +12,20 @@ import { ChatError } from "./errors.js";
 
 const DEADLINE_MS = 15_000;
 /** A fresh token may mend these. */
-export const OF_THE_TOKEN = new Set(["AUTH_REQUIRED", "AUTH_FAILED", "TOKEN_EXPIRED"]);
+export const OF_THE_TOKEN = new Set(["AUTH_REQUIRED", "AUTH_FAILED", "TOKEN_EXPIRED", "TOKEN_REVOKED"]);
 /** @type {Record<number, import("./protocol.js").ErrorCode>} */
-const UNEXPLAINED = { 401: "AUTH_FAILED", 403: "FORBIDDEN", 404: "NOT_FOUND", 413: "FRAME_TOO_LARGE" };
+const UNEXPLAINED = { 401: "AUTH_FAILED", 403: "FORBIDDEN", 404: "NOT_FOUND", 413: "FRAME_TOO_LARGE", 429: "RATE_LIMITED" };
 
 const THREADS = "/api/chat/threads";
 const MESSAGES = "/api/chat/messages";
 export const FILES = "/api/chat/attachments";
 
+/** No id has a dot in it, and two of them, escaped or not, lead out of the route. @param {string} id */
+const segment = (id) => encodeURIComponent(id).replace(/\./g, "%252E");
 /** @param {string} id */
-export const threadPath = (id) => `${THREADS}/${encodeURIComponent(id)}`;
+export const threadPath = (id) => `${THREADS}/${segment(id)}`;
 /** @param {string} id */
-export const messagePath = (id) => `${MESSAGES}/${encodeURIComponent(id)}`;
+export const messagePath = (id) => `${MESSAGES}/${segment(id)}`;
 export { MESSAGES, THREADS };
 
 export class Http {
@@ -45,18 +47,19 @@ export class Http {
   }
 
   /** The answer's JSON. @param {string} method @param {string} path @param {{query?: Query, body?: unknown}} [more] @returns {Promise<any>} */
-  async call(method, path, { query, body } = {}) {
-    const response = await this.request(path, query, { method, body: body === undefined ? undefined : JSON.stringify(body) });
-    return this.#parsed(response);
+  call(method, path, { query, body } = {}) {
+    const init = { method, body: body === undefined ? undefined : JSON.stringify(body) };
+    return this.request(path, query, init, async (response) => {
+      const text = await response.text();
+      return text ? JSON.parse(text) : null;
+    });
   }
 
-  /** @param {string} path @param {Query} [query] @param {RequestInit} [init] @returns {Promise<Response>} a good one */
-  request(path, query, init) {
-    return this.renewing(async (headers) => {
+  /** @template [T=Response] @param {string} path @param {Query} [query] @param {RequestInit} [init] @param {(response: Response) => any} [read] what is to be had in time @returns {Promise<T>} of a good answer */
+  request(path, query, init, read = (response) => response) {
+    return this.renewing((headers) => {
       if (typeof init?.body === "string") headers["Content-Type"] = "application/json";
-      const response = await this.#bounded(this.url(path, query), { ...init, headers });
-      if (!response.ok) throw await refusal(response);
-      return response;
+      return this.#bounded(this.url(path, query), { ...init, headers }, read);
     });
   }
 
@@ -77,8 +80,8 @@ export class Http {
     return this.base + path + (search && `?${search}`);
   }
 
-  /** @param {string} url @param {RequestInit} init */
-  async #bounded(url, init) {
+  /** @param {string} url @param {RequestInit} init @param {(response: Response) => any} read */
+  async #bounded(url, init, read) {
     const abort = new AbortController();
     const outer = init.signal;
     const stop = () => abort.abort();
@@ -87,24 +90,17 @@ export class Http {
     // A file takes as long as it takes.
     const timer = init.body && typeof init.body !== "string" ? null : this.#clock.setTimeout(stop, DEADLINE_MS);
     try {
-      return await this.#fetch(url, { ...init, signal: abort.signal });
-    } catch {
+      const response = await this.#fetch(url, { ...init, signal: abort.signal });
+      if (!response.ok) throw await refusal(response);
+      return await read(response);
+    } catch (error) {
+      if (error instanceof ChatError) throw error;
       if (outer?.aborted) throw new ChatError("ABORTED", "stopped");
+      // Or a proxy's page, or an answer that was cut: nothing that could be trusted.
       throw new ChatError("NETWORK", "no answer", { retryable: true, fate: "unknown" });
     } finally {
       outer?.removeEventListener("abort", stop);
       if (timer !== null) this.#clock.clearTimeout(timer);
-    }
-  }
-
-  /** @param {Response} response */
-  async #parsed(response) {
-    try {
-      const text = await response.text();
-      return text ? JSON.parse(text) : null;
-    } catch {
-      // A proxy's page, or an answer that was cut: nothing that could be trusted.
-      throw new ChatError("NETWORK", "no answer that could be read", { retryable: true, fate: "unknown" });
     }
   }
 }
@@ -117,7 +113,7 @@ async function refusal(response) {
 
 /** @param {number} status @param {any} problem the body, if it was JSON */
 export function refusalOf(status, problem) {
-  if (problem?.code) return ChatError.said(problem);
+  if (typeof problem?.code === "string") return ChatError.said(problem);
   if (status >= 500) return new ChatError("INTERNAL", `HTTP ${status}`, { retryable: true, fate: "unknown" });
-  return new ChatError(UNEXPLAINED[status] ?? "BAD_REQUEST", `HTTP ${status}`);
+  return new ChatError(UNEXPLAINED[status] ?? "BAD_REQUEST", `HTTP ${status}`, { retryable: status === 429 });
 }

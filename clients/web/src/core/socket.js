@@ -39,7 +39,6 @@ export class Socket {
   /** @type {WebSocket | null} */ #socket = null;
   #isOpen = false;
   #stopped = false;
-  #draining = false;
   #renewing = false;
   #tokenExpired = false;
   /** @type {Heartbeat | null} */ #heartbeat = null;
@@ -61,11 +60,6 @@ export class Socket {
     this.#backoff = new Backoff(random, identity.canRenew);
   }
 
-  /** Open, and not about to be left. */
-  get isReady() {
-    return this.#isOpen && !this.#draining;
-  }
-
   start() {
     this.#connect(false);
   }
@@ -82,8 +76,15 @@ export class Socket {
     if (this.news.state === "offline" && !this.#stopped) this.#connect(false);
     if (this.#heartbeat && this.#isOpen) {
       this.#heartbeat.probe(PROBE_MS, this.#clock.now());
-      this.#tick();
+      this.beat();
     }
+  }
+
+  /** The page is put aside, where no socket lives; `wake` brings it back. */
+  pause() {
+    if (this.#stopped) return;
+    if (this.#letGo(1000)) this.#observer.lost();
+    this.#change("offline", "the page was put aside");
   }
 
   /** @param {ClientFrame} frame @returns {boolean} whether it left */
@@ -134,7 +135,7 @@ export class Socket {
     }
     if (frame.type === "auth_success") return this.#accepted(frame);
     if (!this.#isOpen) {
-      if (frame.type === "error") this.#tokenExpired = frame.code === "TOKEN_EXPIRED";
+      if (frame.type === "error") this.#tokenExpired = /^TOKEN_/.test(frame.code);
       return;
     }
     if (frame.type === "token_expiring") this.#renew();
@@ -154,10 +155,11 @@ export class Socket {
     this.#heartbeat = new Heartbeat(success.heartbeatIntervalMs, now);
     this.#change("open");
     this.#observer.opened(success);
-    this.#tick();
+    this.beat();
   }
 
-  #tick() {
+  /** Whatever is due for the heartbeat. */
+  beat() {
     this.#clock.clearTimeout(this.#beat);
     const heartbeat = this.#heartbeat;
     if (!heartbeat || !this.#socket) return;
@@ -168,7 +170,7 @@ export class Socket {
       heartbeat.pinged(now);
       this.send({ type: "ping", id: String(now) });
     }
-    this.#beat = this.#clock.setTimeout(() => this.#tick(), Math.max(1, heartbeat.nextAt - now));
+    this.#beat = this.#clock.setTimeout(() => this.beat(), Math.max(1, heartbeat.nextAt - now));
   }
 
   /** @param {string | null | undefined} id */
@@ -196,7 +198,6 @@ export class Socket {
   /** The gateway drains; until then it answers what it has taken in. @param {number} afterMs */
   #leave(afterMs) {
     const socket = /** @type {WebSocket} */ (this.#socket);
-    this.#draining = true;
     this.#backoff.toldToReturn(afterMs, this.#clock.now());
     this.#leaving = this.#clock.setTimeout(() => this.#end(socket, null, "the server restarts"), afterMs);
   }
@@ -228,7 +229,7 @@ export class Socket {
   #letGo(code) {
     const [socket, wasOpen] = [this.#socket, this.#isOpen];
     this.#socket = this.#heartbeat = null;
-    this.#isOpen = this.#draining = this.#renewing = false;
+    this.#isOpen = this.#renewing = false;
     for (const timer of [this.#timer, this.#beat, this.#leaving]) this.#clock.clearTimeout(timer);
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;

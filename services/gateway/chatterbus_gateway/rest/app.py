@@ -25,6 +25,7 @@ from chatterbus_gateway.rest import (
     pages,
     reactions,
     receipts,
+    revocations,
     search,
     threads,
     ticket,
@@ -34,13 +35,12 @@ from chatterbus_gateway.rest import (
 from chatterbus_gateway.rest.backend import Backend, Commands, Questions
 from chatterbus_gateway.rest.body_limit import BodyLimit
 from chatterbus_gateway.rest.faults import FaultsBecomeProblems
-from chatterbus_gateway.rest.identity import Callers
+from chatterbus_gateway.rest.identity import Callers, Verifies
 from chatterbus_gateway.rest.openapi import DESCRIPTION, TAGS, TITLE, describe_problems
 from chatterbus_gateway.rest.page_guard import AllowedPages, LoopbackHostOnly
 from chatterbus_gateway.rest.problems import answer_with_problems
 from chatterbus_gateway.rest.request_rates import RequestRates
 from chatterbus_gateway.settings import GatewaySettings
-from chatterbus_gateway.tokens import TokenVerifier
 from chatterbus_runtime.health import Health
 from chatterbus_runtime.probe_server import probe_routes
 
@@ -58,6 +58,7 @@ ROUTERS: Final = (
     ticket.router,
     users.router,
     hooks.router,
+    revocations.router,
     threads.router,
     own_threads.router,
 )
@@ -65,7 +66,7 @@ ROUTERS: Final = (
 
 def build_rest(
     settings: GatewaySettings,
-    verifier: TokenVerifier,
+    credentials: Verifies,
     store: Questions,
     command_queue: Commands,
     health: Health,
@@ -73,10 +74,11 @@ def build_rest(
     files: Attachments | None = None,
     tickets: ticket.Tickets | None = None,
     notifier: Notifier | None = None,
+    revokes: revocations.Revokes | None = None,
 ) -> FastAPI:
-    """The app, for the server that also takes the sockets. `registry` is what /metrics shows; without `files` or
-    `tickets`, none are taken or given, and without `notifier` nothing is known of presence and webhooks. Starts
-    nothing."""
+    """The app, for the server that also takes the sockets. `registry` is what /metrics shows; without `files`,
+    `tickets` or `revokes`, none are taken, given or made, and without `notifier` nothing is known of presence and
+    webhooks. Starts nothing."""
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
@@ -86,10 +88,11 @@ def build_rest(
         redirect_slashes=False,
     )
     rates = RequestRates(settings.gateway_rate_frames_per_s, settings.gateway_rate_burst_frames)
-    app.state.callers = Callers(verifier, rates, dev_mode=settings.gateway_dev_mode)
+    app.state.callers = Callers(credentials, rates, dev_mode=settings.gateway_dev_mode)
     app.state.attachments = files
     app.state.tickets = tickets
     app.state.notifier = notifier
+    app.state.revokes = revokes
     app.state.presence = users.PresenceView(notifier, platform=settings.gateway_presence_visibility == "platform")
     app.state.backend = Backend(store, command_queue, settings.gateway_id, settings.gateway_queued_after_s)
     probes = probe_routes(health, registry)

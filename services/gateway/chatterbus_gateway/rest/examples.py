@@ -14,7 +14,7 @@ from chatterbus_contracts.queries import (
     ThreadsPage,
     Unread,
 )
-from chatterbus_contracts.rest import OnlineUsers, QueuedMessage, Ticket
+from chatterbus_contracts.rest import OnlineUsers, QueuedMessage, Revocation, Ticket
 from chatterbus_contracts.states import (
     AttachmentState,
     MemberState,
@@ -139,6 +139,7 @@ EXAMPLES: Final[dict[type[Wire], Wire]] = {
         ),
         QueuedMessage(thread_id=_THREAD, client_message_id=ClientMessageId("a-7f3c")),
         Ticket(ticket="hS0nXgk5mZ7dVb2yQwT1uCj8oPfLrE4aIs9KxM3NvBc", expires_at="2026-01-31T12:00:30.000Z"),
+        Revocation(user_id=_ALICE, revoked_at=_CREATED),
         PresenceState(user_id=_BOB, status="offline", last_seen_at=_EDITED),
         OnlineUsers(items=[PresenceState(user_id=_BOB, status="online", last_seen_at=None)], next_cursor=None),
         _ATTEMPT,

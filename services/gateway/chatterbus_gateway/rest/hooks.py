@@ -13,9 +13,8 @@ from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.limits import DELIVERIES_PAGE_MAX
 from chatterbus_contracts.webhooks import AskDeliveries, AskReplay, DeliveriesPage, Replayed
 from chatterbus_gateway.notifier import Notifier
-from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.rest.answers import passed_on
-from chatterbus_gateway.rest.identity import Caller
+from chatterbus_gateway.rest.identity import Admin
 from chatterbus_gateway.rest.openapi import problems
 from chatterbus_gateway.rest.parameters import POSITION_MAX
 
@@ -28,12 +27,6 @@ BeforePlace = Annotated[int | None, Query(ge=1, le=POSITION_MAX, description="`n
 DeliveriesLimit = Annotated[int, Query(ge=1, le=DELIVERIES_PAGE_MAX)]
 
 
-def _admin(caller: Caller) -> Principal:
-    if not caller.is_admin:
-        raise Refusal(ErrorCode.FORBIDDEN, "webhooks need the scope chat:admin")
-    return caller
-
-
 def _notifier(request: Request) -> Notifier:
     notifier: Notifier | None = request.app.state.notifier
     if notifier is None:
@@ -41,7 +34,6 @@ def _notifier(request: Request) -> Notifier:
     return notifier
 
 
-Admin = Annotated[Principal, Depends(_admin)]
 UsedNotifier = Annotated[Notifier, Depends(_notifier)]
 
 

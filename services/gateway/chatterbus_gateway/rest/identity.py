@@ -5,7 +5,7 @@ token, with the identity in X-User-Id and X-User-Type; and not faster than the c
 is wrong is refused in development mode too.
 """
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -14,7 +14,6 @@ from chatterbus_contracts.errors import ErrorCode, Refusal
 from chatterbus_contracts.ids import InvalidId, parse_user_id
 from chatterbus_gateway.principal import DEFAULT_USER_TYPE, Principal
 from chatterbus_gateway.rest.request_rates import RequestRates
-from chatterbus_gateway.tokens import TokenVerifier
 
 BEARER = HTTPBearer(
     auto_error=False,
@@ -24,17 +23,23 @@ BEARER = HTTPBearer(
 )
 
 
+class Verifies(Protocol):
+    """The part of Credentials that is needed here."""
+
+    async def verify(self, token: str) -> Principal: ...
+
+
 class Callers:
     """Tells callers apart; one per app."""
 
-    def __init__(self, verifier: TokenVerifier, rates: RequestRates, *, dev_mode: bool) -> None:
-        self._verifier = verifier
+    def __init__(self, credentials: Verifies, rates: RequestRates, *, dev_mode: bool) -> None:
+        self._credentials = credentials
         self._rates = rates
         self._dev_mode = dev_mode
 
     async def identify(self, request: Request, token: str | None) -> Principal:
         """The caller. Raises Refusal."""
-        principal = await self._verifier.verify(token) if token is not None else self._claimed(request)
+        principal = await self._credentials.verify(token) if token is not None else self._claimed(request)
         self._rates.take(principal.user_id)
         return principal
 
@@ -61,3 +66,12 @@ async def _caller(
 
 
 Caller = Annotated[Principal, Depends(_caller)]
+
+
+def _admin(caller: Caller) -> Principal:
+    if not caller.is_admin:
+        raise Refusal(ErrorCode.FORBIDDEN, "this needs the scope chat:admin")
+    return caller
+
+
+Admin = Annotated[Principal, Depends(_admin)]

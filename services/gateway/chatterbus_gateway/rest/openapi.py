@@ -35,7 +35,7 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "unread", "description": "What the caller has not read."},
     {"name": "users", "description": "Who is there."},
     {"name": "webhooks", "description": "What was told to the product's server, for those who run it."},
-    {"name": "auth", "description": "Tickets, for sockets of pages."},
+    {"name": "auth", "description": "Tickets for the sockets of pages, and taking tokens back."},
     {"name": "search", "description": "Finding messages by their words."},
 ]
 _PROBLEM_REF: Final = {"$ref": "#/components/schemas/Problem"}
@@ -45,6 +45,7 @@ COMMON: Final = (
     ErrorCode.AUTH_REQUIRED,
     ErrorCode.AUTH_FAILED,
     ErrorCode.TOKEN_EXPIRED,
+    ErrorCode.TOKEN_REVOKED,
     ErrorCode.FORBIDDEN,
     ErrorCode.BAD_REQUEST,
     ErrorCode.RATE_LIMITED,

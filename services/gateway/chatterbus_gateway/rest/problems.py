@@ -35,6 +35,7 @@ CHALLENGES: Final = {
     ErrorCode.AUTH_REQUIRED: "Bearer",
     ErrorCode.AUTH_FAILED: 'Bearer error="invalid_token"',
     ErrorCode.TOKEN_EXPIRED: 'Bearer error="invalid_token"',
+    ErrorCode.TOKEN_REVOKED: 'Bearer error="invalid_token"',
 }
 
 
