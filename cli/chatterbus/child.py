@@ -44,6 +44,8 @@ class ChildSpec:
     stop_deadline_s: float = 10.0
     account: Account | None = None
     cwd: Path | None = None
+    stuck: ReadyProbe | None = None
+    """Passes when the child lives and only a new start helps. Asked from its first readiness on."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from chatterbus import postgres
 from chatterbus.child import ChildSpec
 from chatterbus.nats import NatsServer
 from chatterbus.postgres import PostgresHome
-from chatterbus.probe import HttpReady, PostmasterReady
+from chatterbus.probe import HttpReady, NatsStuck, PostmasterReady
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 MIGRATION_DEADLINE_S = 300.0
@@ -137,7 +137,16 @@ def _postgres(plan: Plan) -> ChildSpec:
 def _nats(plan: Plan) -> ChildSpec:
     env = {"PATH": "/usr/bin:/bin"}
     argv = (str(plan.nats_binary), "-c", str(plan.nats_config))
-    return ChildSpec("nats", argv, env, HttpReady(plan.nats.health_url), orphan_signal=signal.SIGTERM, cwd=Path("/"))
+    health = plan.nats.health_url
+    return ChildSpec(
+        "nats",
+        argv,
+        env,
+        HttpReady(health),
+        orphan_signal=signal.SIGTERM,
+        cwd=Path("/"),
+        stuck=NatsStuck(health, plan.nats.store),
+    )
 
 
 def _persister(plan: Plan, shared: Mapping[str, str], dsn: str, number: int, probe_port: int) -> ChildSpec:

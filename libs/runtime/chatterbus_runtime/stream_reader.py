@@ -80,6 +80,11 @@ class StreamReader:
             self._listener.close()
             self._listener = None
 
+    @property
+    def is_sound(self) -> bool:
+        """Its place in the stream is not in doubt."""
+        return not self._broken
+
     def go_on(self) -> None:
         """The owner has room again: let the server send more."""
         if self._held_reply is not None:

@@ -51,6 +51,7 @@ class Announcer:
         self._told: deque[_Told] = deque()
         self.announced: dict[int, tuple[int, int]] = {}
         self.struggling = False
+        self.unconfirmed = False  # an event was not confirmed, and none has been since
 
     @property
     def has_room(self) -> bool:
@@ -77,6 +78,7 @@ class Announcer:
 
     def _publish(self, told: _Told, subject: str, payload: bytes) -> None:
         def done(outcome: PubAck | PublishFailure) -> None:
+            self.unconfirmed = not isinstance(outcome, PubAck)
             if isinstance(outcome, PubAck):
                 self._confirmed(told)
                 return

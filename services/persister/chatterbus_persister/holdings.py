@@ -89,8 +89,13 @@ class Holdings:
         return (0, 0) if holding is None else (holding.epoch, holding.saved_announced)
 
     def purgeable(self) -> dict[int, int]:
-        """Stream sequence per partition up to which nothing is needed any more."""
-        return {partition: holding.saved_announced for partition, holding in self._held.items()}
+        """Stream sequence per partition up to which nothing is needed any more. Only of streams that are being read:
+        what a restored one holds, and how old it is, would be purged away by an offset of another time."""
+        return {
+            partition: holding.saved_announced
+            for partition, holding in self._held.items()
+            if holding.reader is not None and holding.reader.is_sound
+        }
 
     def expected(self, batch: Batch) -> dict[int, tuple[int, int]]:
         """Where the batch's partitions stand, as this instance believes."""
@@ -223,6 +228,12 @@ class Holdings:
         self._backlog = 0
         self.needs_attention = True
         PARTITIONS_HELD.set(0)
+
+    def stream_is_gone(self, partition: int) -> None:
+        """Somebody found no stream: look at once, not after its silence."""
+        holding = self._held.get(partition)
+        if holding is not None and holding.reader is not None:
+            holding.reader.give_up()
 
     def _reader_broke(self) -> None:
         self.needs_attention = True

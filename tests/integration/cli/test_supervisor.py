@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,33 @@ async def test_child_that_dies_is_started_again_and_said_so() -> None:
     await supervisor.stop(["one"], asyncio.Event())
     assert supervisor.pids() == {}
     assert not processes.is_alive(second)
+
+
+class StuckOnce:
+    """Passes for the first process that it is asked about."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+
+    async def passes(self, pid: int) -> bool:
+        self.first = self.first or pid
+        return pid == self.first
+
+
+class AlwaysReady:
+    async def passes(self, pid: int) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("code", [SLEEP, STUBBORN])
+async def test_child_that_lives_but_is_stuck_is_started_again(code: str) -> None:
+    log = Log()
+    supervisor = Supervisor(log)
+    await supervisor.start_ready(replace(python("one", code, 0.3), ready=AlwaysReady(), stuck=StuckOnce()))
+    first = supervisor.pids().get("one")
+    await until(lambda: supervisor.pids().get("one", first) != first, 5, "a new process")
+    assert log.has("one is stuck: stopping it for a new start")
+    await supervisor.stop(["one"], asyncio.Event())
 
 
 async def test_child_deaf_to_its_stop_signal_is_killed_at_its_deadline() -> None:

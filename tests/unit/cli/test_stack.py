@@ -9,6 +9,7 @@ from chatterbus.child import Account
 from chatterbus.errors import CommandError
 from chatterbus.nats import NatsServer
 from chatterbus.postgres import PostgresHome
+from chatterbus.probe import NatsStuck
 from chatterbus.stack import Plan, Ports, compose, is_loopback, reachable_host
 from chatterbus.up import settle_dev_mode
 
@@ -99,3 +100,8 @@ def test_postgres_never_trades_durability_and_logs_no_message_text() -> None:
     for row in ("log_error_verbosity = 'terse'", "log_min_error_statement = 'panic'", "port = '5'"):
         assert row in text
     assert "trust" not in postgres.host_based_access()
+
+
+def test_only_nats_is_asked_whether_it_is_stuck_for_it_goes_on_refusing_after_a_full_disk() -> None:
+    assert STACK.nats.stuck == NatsStuck("http://127.0.0.1:8/healthz", Path("/data/nats"))
+    assert all(service.stuck is None for service in (*SERVICES, STACK.postgres))
