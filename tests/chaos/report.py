@@ -64,9 +64,10 @@ TAIL: Final = """\
 - The loss of a machine or a disk: everything runs on one. What survives it is what PostgreSQL and its standby keep.
 - A NATS cluster and its elections: one nats-server here.
 - Clocks that jump, and network faults between the services other than those that the proxies of the rows above make.
-- T6 freezes a persister wherever it is at that moment; that it is inside a batch is likely under load, not certain. The
-  exact points are the failpoints of `tests/e2e/test_faults.py`.
-- A client on a frozen gateway (T7) notices after two silent heartbeats: it may stall as long as the freeze lasts.
+- T6 freezes a persister wherever it is at that moment; that it is inside a batch is likely under load, not certain. It
+  is certain in "T6 zombies", which freezes at a failpoint.
+- A Python client that is owed an answer leaves a frozen gateway (T7) within about 8 s; an idle one, owed nothing,
+  after two silent heartbeats.
 - T37 has fewer clients than a real crowd: they all live in one Python process.
 - Which message meets which fault is up to the machine: a seed repeats what is sent and what is broken, not the race.
 """

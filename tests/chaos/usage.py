@@ -52,7 +52,7 @@ class Usage:
         """Whether every service says so itself."""
         async with httpx.AsyncClient(timeout=ASK_TIMEOUT_S) as client:
             for name in self._services():
-                url = self._url(name)
+                url = self.url(name)
                 try:
                     if url is None or not (await client.get(f"{url}/readyz")).is_success:
                         return False
@@ -85,7 +85,8 @@ class Usage:
     def _services(self) -> list[str]:
         return [name for name in self._cluster.stack.stack.pids if name not in ("nats", "postgres")]
 
-    def _url(self, name: str) -> str | None:
+    def url(self, name: str) -> str | None:
+        """Where its probes answer; None while it is down."""
         pid = self._cluster.pid(name)
         if pid is None:
             return None
