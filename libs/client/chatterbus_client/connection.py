@@ -1,8 +1,9 @@
 """One open socket: frames in, frames out, signs of life. Knows no thread and no outbox.
 
-Promises: every write ends within `write_timeout_s`; a link on which nothing is heard for two heartbeats is cut; after
-the end every call raises ConnectionLost with the close code, None if no close frame came. Frames of an unknown type, or
-that cannot be read, are passed over. Logs no frame.
+Promises: every write ends within `write_timeout_s`; a link on which nothing is heard for two heartbeats is cut, and
+one that owes an answer after `doubt_s` and `patience_s` of silence; after the end every call raises ConnectionLost with
+the close code, None if no close frame came. Frames of an unknown type, or that cannot be read, are passed over. Logs no
+frame.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from chatterbus_client.addresses import Addresses
 from chatterbus_client.errors import Unreachable
 from chatterbus_client.heartbeat import Heartbeat
 from chatterbus_client.pace import Pace
+from chatterbus_client.questions import Questions
 from chatterbus_client.settings import ClientSettings
 from chatterbus_contracts.codec import DecodeError, Wire, encode
 from chatterbus_contracts.errors import CloseCode, ErrorCode
@@ -51,6 +53,9 @@ class Connection:
         self._settings = settings
         self._now = asyncio.get_running_loop().time
         self._heartbeat: Heartbeat | None = None
+        self._questions = Questions()
+        self._sooner = asyncio.Event()
+        self._wakes_at = inf
         self._silent = False
         self.pace = Pace(inf, inf, self._now())
         self.draining = False
@@ -85,6 +90,7 @@ class Connection:
     async def send(self, frame: Wire) -> None:
         """Write a frame. Raises ConnectionLost."""
         text = encode(frame)
+        self._questions.asked(frame)  # before it leaves: the answer may overtake the end of the write
         self.pace.spend(self._now())
         try:
             async with asyncio.timeout(self._settings.write_timeout_s):
@@ -96,6 +102,7 @@ class Connection:
             raise self._lost(closed) from None
         if self._heartbeat is not None:
             self._heartbeat.sent(self._now())
+        self._note_questions()
 
     async def receive(self) -> ServerFrame:
         """The next frame. Raises ConnectionLost. Waits as long as the heartbeat allows."""
@@ -107,14 +114,22 @@ class Connection:
             if self._heartbeat is not None:
                 self._heartbeat.heard(self._now())
             try:
-                return decode_server_frame(data)
+                frame = decode_server_frame(data)
             except DecodeError as error:
                 if error.code is not ErrorCode.UNKNOWN_TYPE:
                     log.warning("a frame could not be read and was passed over: %s", error.message)
+                continue
+            self._questions.answered(frame)
+            self._note_questions()
+            return frame
 
     async def keep_alive(self, interval_s: float) -> None:
         """Give signs of life and watch for them, until cancelled or the link is dead (it is cut then)."""
-        self._heartbeat = heartbeat = Heartbeat(interval_s, self._now())
+        settings = self._settings
+        self._heartbeat = heartbeat = Heartbeat(
+            interval_s, self._now(), doubt_s=settings.doubt_s, patience_s=settings.patience_s
+        )
+        self._note_questions()
         while True:
             due = heartbeat.due(self._now())
             if due == "dead":
@@ -127,7 +142,25 @@ class Connection:
                     await self.send(Ping())
                 except ConnectionLost:
                     return
-            await asyncio.sleep(max(0.001, heartbeat.next_at - self._now()))
+            await self._until_due(heartbeat)
+
+    async def _until_due(self, heartbeat: Heartbeat) -> None:
+        """Sleep until something may be due, though frames that come and go make it sooner."""
+        self._sooner.clear()
+        self._wakes_at = max(heartbeat.next_at, self._now() + 0.001)
+        try:
+            async with asyncio.timeout_at(self._wakes_at):
+                await self._sooner.wait()
+        except TimeoutError:
+            now = self._now()
+            heartbeat.woke(now - self._wakes_at, now)
+
+    def _note_questions(self) -> None:
+        heartbeat = self._heartbeat
+        if heartbeat is not None:
+            heartbeat.awaits(self._now(), an_answer=bool(self._questions))
+            if heartbeat.next_at < self._wakes_at:
+                self._sooner.set()
 
     async def close(self, code: int = CloseCode.NORMAL) -> None:
         """Say goodbye and close, within `close_timeout_s`."""
@@ -142,7 +175,7 @@ class Connection:
 
     def _lost(self, closed: ConnectionClosed) -> ConnectionLost:
         if self._silent:
-            return ConnectionLost(None, "nothing was heard for two heartbeats")
+            return ConnectionLost(None, "nothing was heard for too long")
         if closed.rcvd is None:
             return ConnectionLost(None, "the connection was cut")
         return ConnectionLost(closed.rcvd.code, closed.rcvd.reason or "the server closed the connection")

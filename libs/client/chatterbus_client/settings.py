@@ -14,6 +14,8 @@ class ClientSettings:
     connect_timeout_s: float = 10.0  # opening handshake, TLS included
     auth_timeout_s: float = 10.0  # the gateway closes sockets that stay silent; so do we
     write_timeout_s: float = 10.0  # a peer that does not read for so long is as good as gone
+    doubt_s: float = 3.0  # an answer is awaited and nothing at all is heard: ask whether the gateway lives
+    patience_s: float = 5.0  # and so long for a sign of life; a starved machine may need seconds. Idle: two heartbeats
     close_timeout_s: float = 2.0  # the goodbye is a courtesy
     request_timeout_s: float = 10.0  # one REST call, one subscribe, one edit: waiting for a connection included
     transfer_timeout_s: float = 30.0  # one step of an upload or a download; a file as a whole has no deadline
