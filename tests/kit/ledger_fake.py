@@ -30,7 +30,7 @@ from chatterbus_persister.ledger.rows import (
 )
 from chatterbus_persister.ledger.working_set import AttachmentKey, Keys, MemberKey, MessageKey, WorkingSet
 from chatterbus_persister.ledger_session import DeadLetter, LostPartitionError, Offsets
-from chatterbus_persister.reads import access, changes, messages
+from chatterbus_persister.reads import access, changes, members, messages
 from chatterbus_persister.statements import LOAD_MESSAGES
 
 PARTITIONS = 4
@@ -225,7 +225,9 @@ class FakeConnection:
         self._tables = tables
         self._answers: dict[str, Callable[..., list[tuple[Any, ...]]]] = {
             access.THREAD_AND_MEMBER: self._thread_and_member,
-            access.MEMBERS: self._members,
+            members.PAGE: self._members_page,
+            members.FIRST_OF_EACH: self._first_members,
+            members.CHANGED: self._members_changed,
             changes.SINCE: self._since,
             messages.BEFORE: self._before,
             messages.AFTER: self._after,
@@ -242,9 +244,19 @@ class FakeConnection:
         thread, member = self._tables.threads.get(thread_id), self._tables.members.get((thread_id, user_id))
         return [] if thread is None or member is None else [_columns(thread) + _columns(member)]
 
-    def _members(self, thread_id: ThreadId) -> list[tuple[Any, ...]]:
+    def _members_of(self, thread_id: str) -> list[MemberRow]:
         found = [row for (thread, _), row in self._tables.members.items() if thread == thread_id]
-        return [_columns(row) for row in sorted(found, key=lambda row: row.user_id)]
+        return sorted(found, key=lambda row: row.user_id)
+
+    def _members_page(self, thread_id: str, after: str, limit: int) -> list[tuple[Any, ...]]:
+        found = [row for row in self._members_of(thread_id) if row.removed_at is None and row.user_id > after]
+        return [_columns(row) for row in found[:limit]]
+
+    def _first_members(self, ids: list[str], limit: int) -> list[tuple[Any, ...]]:
+        return [row for thread_id in sorted(ids) for row in self._members_page(thread_id, "", limit)]
+
+    def _members_changed(self, thread_id: str, since: int) -> list[tuple[Any, ...]]:
+        return [_columns(row) for row in self._members_of(thread_id) if row.rev > since]
 
     def _of(self, thread_id: ThreadId) -> list[MessageRow]:
         return sorted((row for row in self._tables.messages.values() if row.thread_id == thread_id), key=_by_seq)
@@ -273,13 +285,15 @@ class FakeConnection:
         kept = [row for key, row in sorted(self._tables.revisions.items()) if key[:2] == (thread_id, seq)]
         return [(row.content, row.edited_by, row.replaced_at) for row in reversed(kept)][:limit]
 
-    def _receipts(self, thread_id: ThreadId, seq: int, sender_id: UserId) -> list[tuple[Any, ...]]:
+    def _receipts(
+        self, thread_id: ThreadId, seq: int, sender_id: UserId, after: str, limit: int
+    ) -> list[tuple[Any, ...]]:
         found = []
-        for row in sorted(self._tables.members.values(), key=lambda row: row.user_id):
-            if row.thread_id == thread_id and row.removed_at is None and row.user_id != sender_id:
+        for row in self._members_of(thread_id):
+            if row.removed_at is None and row.user_id != sender_id and row.user_id > after:
                 delivered, read = (self._reached(row, kind, seq) for kind in (DELIVERED, READ))
                 found.append((row.user_id, min(filter(None, (delivered, read)), default=None), read))
-        return found
+        return found[:limit]
 
     def _reached(self, member: MemberRow, kind: int, seq: int) -> datetime | None:
         """When the member's cursor first stood at `seq` or beyond."""

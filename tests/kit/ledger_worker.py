@@ -121,7 +121,7 @@ class Worker:
         self.announced: dict[int, tuple[int, int]] = {}
         self.crash_at: str | None = None
         settings = PersisterSettings(
-            persister_dsn="played",
+            persister_dsn="dbname=played",
             persister_owners_may_edit=policy.owners_may_edit,
             persister_receipts_broadcast_max_members=policy.receipts_broadcast_max_members,
         )

@@ -90,6 +90,9 @@ class Following:
             async with asyncio.timeout(self._settings.request_timeout_s):
                 await asyncio.wait([followed.ready])
                 followed.ready.result()
+                while followed.timeline.members_cursor is not None:
+                    followed.moved.clear()
+                    await followed.moved.wait()
                 missing = followed.history - len(followed.timeline.messages)
                 if missing > 0 and followed.timeline.oldest_seq > 1:
                     await self._load_history(followed)
@@ -230,7 +233,7 @@ class Following:
     async def _make_true(self, followed: Followed, connection: Connection) -> None:
         delay_s = self._settings.retry_initial_s
         while not (followed.subscribed and followed.timeline.needs == "nothing"):
-            before = (followed.subscribed, followed.timeline.rev, followed.timeline.needs)
+            before = _stand(followed)
             try:
                 await self._repair_once(followed, connection)
             except ConnectionLost:
@@ -242,7 +245,7 @@ class Following:
             except (Unreachable, TimeoutError):
                 pass  # repeated below
             self._settle(followed)
-            if before == (followed.subscribed, followed.timeline.rev, followed.timeline.needs):
+            if before == _stand(followed):
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, self._settings.retry_maximum_s)
 
@@ -259,6 +262,9 @@ class Following:
                 timeline.receive_details(await self._rest.details(timeline.thread_id))
         elif timeline.needs == "changes":
             await self._fetch_changes(timeline)
+        elif timeline.needs == "members":
+            timeline.receive_members(await self._rest.receipts(timeline.thread_id, cursor=timeline.members_cursor))
+            followed.moved.set()
 
     async def _subscribe(self, followed: Followed, connection: Connection) -> None:
         timeline = followed.timeline
@@ -312,3 +318,9 @@ class Following:
         if followed.repair is not asyncio.current_task():
             self._stop_repair(followed)
         self._tell_position()
+
+
+def _stand(followed: Followed) -> tuple[bool, int, str, str | None]:
+    """How far it has come: a repair that changes nothing of it is repeated after a pause."""
+    timeline = followed.timeline
+    return followed.subscribed, timeline.rev, timeline.needs, timeline.members_cursor

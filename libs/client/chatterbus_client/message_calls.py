@@ -67,7 +67,12 @@ class MessageCalls:
 
     async def message_receipts(self: Parts, message_id: str) -> list[MessageReceipt]:
         """Every member but the sender: when it reached and was read by them, as far as they show it."""
-        return (await self._rest.message_receipts(message_id)).items
+        page = await self._rest.message_receipts(message_id)
+        items = list(page.items)
+        while page.next_cursor is not None:
+            page = await self._rest.message_receipts(message_id, cursor=page.next_cursor)
+            items += page.items
+        return items
 
     # Files
 

@@ -82,9 +82,9 @@ class Rest:
         """What the caller has not read."""
         return await self._http.get(Unread, "/api/chat/unread")
 
-    async def receipts(self, thread_id: str) -> Receipts:
-        """The cursors of all members."""
-        return await self._http.get(Receipts, f"{_thread(thread_id)}/receipts")
+    async def receipts(self, thread_id: str, *, cursor: str | None = None) -> Receipts:
+        """A page of the members with their cursors, by user id."""
+        return await self._http.get(Receipts, f"{_thread(thread_id)}/receipts", cursor=cursor)
 
     async def add_members(self, thread_id: str, members: list[NewMember]) -> None:
         """Add members, or give them other roles."""
@@ -136,9 +136,9 @@ class Rest:
         """What a message said before, newest first."""
         return await self._http.get(Revisions, f"{_message(message_id)}/revisions")
 
-    async def message_receipts(self, message_id: str) -> MessageReceipts:
-        """Who has a message, who read it, and when."""
-        return await self._http.get(MessageReceipts, f"{_message(message_id)}/receipts")
+    async def message_receipts(self, message_id: str, *, cursor: str | None = None) -> MessageReceipts:
+        """Who has a message, who read it, and when: a page, by user id."""
+        return await self._http.get(MessageReceipts, f"{_message(message_id)}/receipts", cursor=cursor)
 
     async def search(
         self, text: str, *, thread_id: str | None, order: str, cursor: str | None, limit: int

@@ -98,7 +98,12 @@ class ThreadCalls:
 
     async def receipts(self: Parts, thread_id: str) -> Receipts:
         """How far each member has received and read."""
-        return await self._rest.receipts(thread_id)
+        page = await self._rest.receipts(thread_id)
+        items = list(page.items)
+        while page.next_cursor is not None:
+            page = await self._rest.receipts(thread_id, cursor=page.next_cursor)
+            items += page.items
+        return Receipts(thread_id=page.thread_id, items=items)
 
     # Members
 

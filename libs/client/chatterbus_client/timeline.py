@@ -8,6 +8,8 @@ Promises
 - `messages` has no holes: it runs from `oldest_seq` to `last_seq`. States of older messages are kept beside it, so a
   history page that was read before an edit cannot bring the old text back.
 - A reply's quote is true whenever it is looked at: it is made of the quoted message's state here, if that is known.
+- Of a large thread the first members are named; until the others are read too, `needs` says "members". Those that are
+  known stay, and one who was removed meanwhile does not come back with a page that was read before.
 - Bounded: the newest `messages_max` messages are kept; more than `held_max` held events are let go and fetched.
 Does not promise to notice that the newest event was lost while nothing follows; the server says `resync` then.
 """
@@ -27,7 +29,7 @@ from chatterbus_contracts.frames.server import (
     Subscribed,
     ThreadUpdated,
 )
-from chatterbus_contracts.queries import ChangesPage
+from chatterbus_contracts.queries import ChangesPage, Receipts
 from chatterbus_contracts.states import MemberState, MessageState, ThreadState
 
 ThreadEvent = (
@@ -40,7 +42,7 @@ ThreadEvent = (
     | DeliveredReceipt
     | ReadReceipt
 )
-Needs = Literal["nothing", "replay", "changes", "history"]
+Needs = Literal["nothing", "replay", "changes", "history", "members"]
 
 
 class Timeline:
@@ -54,6 +56,10 @@ class Timeline:
         self.started = False
         self.details: ThreadState | None = None
         self.members: dict[str, MemberState] = {}
+        self.members_cursor: str | None = None  # where the members go on that are not known yet
+        # While members are being read: what was told of those who are not known yet, since their page may be older.
+        self._removed: dict[str, int] = {}
+        self._moved: dict[str, dict[str, int]] = {}
         self._messages_max = messages_max
         self._held_max = held_max
         self._messages: dict[int, MessageState] = {}
@@ -86,12 +92,15 @@ class Timeline:
 
     @property
     def needs(self) -> Needs:
-        """What makes the view true again: the rest of the replay, changes since `rev`, or the history anew."""
+        """What makes the view true again: the rest of the replay, the history anew, changes since `rev`, or the rest of
+        the members."""
         if not self.started or self._replay_through is not None:
             return "replay"
         if self._reset:
             return "history"
-        return "changes" if self._suspect or self.rev < self._target else "nothing"
+        if self._suspect or self.rev < self._target:
+            return "changes"
+        return "nothing" if self.members_cursor is None else "members"
 
     @property
     def resume_rev(self) -> int:
@@ -116,7 +125,18 @@ class Timeline:
             self._replay_through = frame.through_rev if frame.through_rev > self.rev else None
         self._suspect = False
         self._target = max(self._target, frame.rev)
-        self.members = {member.user_id: member for member in frame.members}
+        self._name_members(frame)
+
+    def receive_members(self, page: Receipts) -> None:
+        """Further members, from `members_cursor` on."""
+        for member in page.items:
+            if member.rev > self._removed.get(member.user_id, 0):
+                self._put_member(member)
+                self._move_cursors(member.user_id, **self._moved.pop(member.user_id, _NOT_MOVED))
+        self.members_cursor = page.next_cursor
+        if page.next_cursor is None:
+            self._removed.clear()
+            self._moved.clear()
 
     def disconnected(self) -> None:
         """No more events of the old connection come. The rest of a replay is lost with it, and what was held above a
@@ -252,6 +272,15 @@ class Timeline:
         for member in event.data.members:
             self._put_member(member)
 
+    def _name_members(self, frame: Subscribed) -> None:
+        named: dict[str, MemberState] = {member.user_id: member for member in frame.members}
+        # Who left meanwhile is told by the changes, unless there are none.
+        is_anew = frame.members_cursor is None or self._reset or not self.members
+        self.members = named if is_anew else self.members | named
+        self.members_cursor = frame.members_cursor
+        self._removed.clear()
+        self._moved.clear()
+
     def _apply_member_added(self, event: MemberAdded) -> None:
         self._put_member(event.data)
 
@@ -259,6 +288,8 @@ class Timeline:
         known = self.members.get(event.data.user_id)
         if known is not None and known.rev <= event.rev:
             del self.members[event.data.user_id]
+        if self.members_cursor is not None:
+            self._removed[event.data.user_id] = event.rev
 
     def _put_member(self, state: MemberState) -> None:
         known = self.members.get(state.user_id)
@@ -274,6 +305,12 @@ class Timeline:
 
     def _move_cursors(self, user_id: str, *, read_seq: int, delivered_seq: int) -> None:
         known = self.members.get(user_id)
+        if known is None and self.members_cursor is not None:
+            moved = self._moved.get(user_id, _NOT_MOVED)
+            self._moved[user_id] = {
+                "read_seq": max(moved["read_seq"], read_seq),
+                "delivered_seq": max(moved["delivered_seq"], delivered_seq),
+            }
         if known is None or (known.read_seq >= read_seq and known.delivered_seq >= delivered_seq):
             return
         cursors = {
@@ -301,6 +338,7 @@ class Timeline:
         self._reset = True
 
 
+_NOT_MOVED: Final = {"read_seq": 0, "delivered_seq": 0}
 # One change may be told by two names: an edit of a message that the reader has not seen yet is a new message to them.
 _FACETS: Final = {"message_updated": "message", "message_deleted": "message", "member_removed": "member_added"}
 

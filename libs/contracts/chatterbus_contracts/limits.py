@@ -48,6 +48,7 @@ LIMITS: Final[dict[str, Limit]] = {
     "preview": Limit(140, "characters", "one line in an inbox or a notification"),
     "deliveries_page": Limit(200, "attempts", "a screenful or five"),
     "members_per_create": Limit(500, "members", "one command creates them in one transaction"),
+    "members_page": Limit(500, "members", "with a page of changes beside it, one answer stays below a NATS message"),
     "history_page": Limit(200, "messages", "a screenful or five; never the whole thread"),
     "changes_page": Limit(500, "changes", "one answer stays well below a NATS message"),
     "threads_page": Limit(100, "threads", "an inbox is read from the top"),
@@ -71,6 +72,7 @@ SEARCH_PAGE_MAX: Final = LIMITS["search_page"].value
 REVISIONS_PAGE_MAX: Final = LIMITS["revisions_page"].value
 MENTIONS_MAX: Final = LIMITS["mentions"].value
 MEMBERS_PER_CREATE_MAX: Final = LIMITS["members_per_create"].value
+MEMBERS_PAGE_MAX: Final = LIMITS["members_page"].value
 HISTORY_PAGE_MAX: Final = LIMITS["history_page"].value
 WATCHED_USERS_MAX: Final = LIMITS["watched_users"].value
 PRESENCE_MEMBERS_MAX: Final = LIMITS["presence_members"].value

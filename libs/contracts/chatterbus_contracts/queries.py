@@ -26,6 +26,7 @@ from chatterbus_contracts.limits import (
     CHANGES_PAGE_MAX,
     CONTACTS_PAGE_MAX,
     HISTORY_PAGE_MAX,
+    MEMBERS_PAGE_MAX,
     POSITIONS_PAGE_MAX,
     POSITIONS_USERS_MAX,
     PRESENCE_ASKED_MAX,
@@ -158,6 +159,8 @@ class Sync(Wire):
     through_rev: Rev
     last_seq: Seq
     members: list[MemberState]
+    member_count: int | None = None
+    members_cursor: str | None = None
     result: Literal["complete", "page", "reset"]
     reason: str | None
     changes: list[SerializeAsAny[Change]]
@@ -299,31 +302,37 @@ class Revisions(Wire):
 
 
 class AskReceipts(Wire):
-    """The cursors of a thread's members."""
+    """A thread's members with their cursors, by user id, behind `after`."""
 
     thread_id: ThreadIdField
     user_id: UserIdField
+    after: UserIdField | None = None
+    limit: Annotated[int, Field(ge=1, le=MEMBERS_PAGE_MAX)] = MEMBERS_PAGE_MAX
 
 
 class Receipts(Wire):
-    """Every member with the two cursors."""
+    """Members with the two cursors, by user id. The cursor of the next page, None after the last."""
 
     thread_id: ThreadIdField
     items: list[MemberState]
+    next_cursor: str | None = None
 
 
 class AskMessageReceipts(Wire):
-    """Who has a message, who read it, and when."""
+    """Who has a message, who read it, and when; by user id, behind `after`."""
 
     message_id: MessageIdField
     user_id: UserIdField
+    after: UserIdField | None = None
+    limit: Annotated[int, Field(ge=1, le=MEMBERS_PAGE_MAX)] = MEMBERS_PAGE_MAX
 
 
 class MessageReceipts(Wire):
-    """Every member but the sender."""
+    """The members but the sender, by user id. The cursor of the next page, None after the last."""
 
     message_id: MessageIdField
     items: list[MessageReceipt]
+    next_cursor: str | None = None
 
 
 class AskAttachment(Wire):

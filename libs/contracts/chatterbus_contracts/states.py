@@ -154,7 +154,7 @@ class OwnState(Wire):
 
 
 class ThreadState(Wire):
-    """A thread, its position (`lastSeq`, `rev`) and its members."""
+    """A thread, its position (`lastSeq`, `rev`) and its members: the first 500 by user id, and the caller."""
 
     id: ThreadIdField
     title: str | None
@@ -165,6 +165,10 @@ class ThreadState(Wire):
     rev: Rev
     last_message_at: Time | None
     members: list[MemberState]
+    member_count: int | None = Field(default=None, description="how many there are, when `members` names only some")
+    members_cursor: str | None = Field(
+        default=None, description="where GET .../receipts goes on with the others, when `members` names only some"
+    )
 
 
 class ThreadDetail(ThreadState):

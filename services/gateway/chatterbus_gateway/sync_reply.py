@@ -16,6 +16,7 @@ from chatterbus_gateway.wire_frame import ws_frame
 PAGES_MAX: Final = 5  # of one subscribe; then the client asks again from `throughRev`
 PAGES_MAX_BYTES: Final = 1024 * 1024  # half of what a socket may be behind
 _POSITION: Final = ("threadId", "rev", "throughRev", "lastSeq", "members", "result")
+_WHERE_IT_APPLIES: Final = ("reason", "memberCount", "membersCursor")
 
 
 class SyncReply:
@@ -40,8 +41,7 @@ class SyncReply:
             self._sync = {key: sync[key] for key in _POSITION}
         except (TypeError, KeyError):
             raise DecodeError("the store's answer is no sync") from None
-        if sync.get("reason") is not None:
-            self._sync["reason"] = sync["reason"]
+        self._sync |= {key: sync[key] for key in _WHERE_IT_APPLIES if sync.get(key) is not None}
         self._changes += changes
         self._size += len(page)
         self.pages += 1
@@ -74,7 +74,7 @@ class SyncReply:
 
     @property
     def member_ids(self) -> list[UserId]:
-        """Who was a member at `rev`."""
+        """Who was a member at `rev`; of a large thread, the first by user id and the reader."""
         return [member["userId"] for member in self._sync["members"]]
 
     def frames(self, ref: str | None) -> bytes:

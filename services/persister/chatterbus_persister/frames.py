@@ -92,8 +92,8 @@ def member_state(row: MemberRow) -> Json:
     }
 
 
-def thread_state(row: ThreadRow, members: Iterable[MemberRow]) -> Json:
-    """contracts.states.ThreadState of a row and its members."""
+def thread_state(row: ThreadRow, members: Iterable[MemberRow] = ()) -> Json:
+    """contracts.states.ThreadState of a row and the members it is to name."""
     return {
         "id": row.thread_id,
         "title": row.title,
@@ -141,7 +141,7 @@ def message_frame(row: MessageRow, *, known_rev: int) -> Json:
 
 def thread_frame(row: ThreadRow, rev: int) -> Json:
     """thread_updated. Members are told one by one, so the list is empty here."""
-    return {"type": "thread_updated", "threadId": row.thread_id, "rev": rev, "data": thread_state(row, ())}
+    return {"type": "thread_updated", "threadId": row.thread_id, "rev": rev, "data": thread_state(row)}
 
 
 def member_frame(row: MemberRow, rev: int) -> Json:

@@ -15,8 +15,11 @@ SELECT set_config('idle_in_transaction_session_timeout', %(idle_ms)s, false),
        set_config('plan_cache_mode', 'force_generic_plan', false)
 """
 
-# Advisory locks: one shared lock says "I am a persister", one exclusive lock each owns a partition.
-JOIN_INSTANCES: Final = "SELECT pg_advisory_lock_shared(%(instances)s, 0), pg_backend_pid()"
+# Advisory locks: one shared lock says "I am a persister", one which step of the schema it was made for (see
+# rollout.py), and one exclusive lock each owns a partition.
+JOIN_INSTANCES: Final = """
+SELECT pg_advisory_lock_shared(%(versions)s, %(step)s), pg_advisory_lock_shared(%(instances)s, 0), pg_backend_pid()
+"""
 TRY_PARTITION: Final = "SELECT pg_try_advisory_lock(%(partitions)s, %(partition)s)"
 RELEASE_PARTITION: Final = "SELECT pg_advisory_unlock(%(partitions)s, %(partition)s)"
 HOLDERS: Final = """

@@ -14,7 +14,6 @@ from chatterbus_contracts.ids import AttachmentId, ThreadId, UserId, attachment_
 from chatterbus_contracts.queries import (
     Found,
     MessageReceipts,
-    Receipts,
     Revisions,
     SearchPage,
     ThreadsPage,
@@ -140,7 +139,7 @@ async def remove_member(peer: "Peer", request: httpx.Request, thread_id: str, us
 
 
 async def receipts(peer: "Peer", request: httpx.Request, thread_id: str) -> httpx.Response:
-    return answered(Receipts(thread_id=ThreadId(thread_id), items=peer.thread(thread_id).member_states()))
+    return answered(peer.thread(thread_id).members_behind(request.url.params.get("cursor")))
 
 
 async def own_state(peer: "Peer", request: httpx.Request, thread_id: str, _: str) -> httpx.Response:

@@ -20,7 +20,8 @@ from chatterbus_contracts.frames.server import (
     ThreadUpdated,
 )
 from chatterbus_contracts.ids import ClientMessageId, ThreadId, UserId, message_id
-from chatterbus_contracts.queries import Change, ChangesPage, HistoryPage
+from chatterbus_contracts.limits import MEMBERS_PAGE_MAX
+from chatterbus_contracts.queries import Change, ChangesPage, HistoryPage, Receipts
 from chatterbus_contracts.states import (
     MemberState,
     MessageState,
@@ -58,6 +59,7 @@ class ThreadModel:
     revisions: dict[int, list[str]] = field(default_factory=dict)
     members: dict[str, MemberRow] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], int] = field(default_factory=dict)
+    members_max: int = MEMBERS_PAGE_MAX  # named in one answer
 
     def join(self, user: str, role: Role = Role.MEMBER) -> list[Change]:
         """Add a member, or give one another role."""
@@ -239,13 +241,31 @@ class ThreadModel:
                 "rev": self.rev,
                 "through_rev": page.through_rev if page is not None else self.rev,
                 "last_seq": self.last_seq,
-                "members": self.member_states(),
+                **self.named(),
                 "result": result,
                 "reason": "unknown rev" if result == "reset" else None,
                 "ref": ref,
             }
         )
         return frame, (page.items if page is not None else [])
+
+    def named(self) -> dict[str, Any]:
+        """The members that an answer names, and where the others are."""
+        page = self.members_behind(None)
+        if page.next_cursor is None:
+            return {"members": page.items}
+        count = len(self.member_states())
+        return {"members": page.items, "member_count": count, "members_cursor": page.next_cursor}
+
+    def members_behind(self, cursor: str | None) -> Receipts:
+        """A page of them, by user id."""
+        behind = sorted(
+            (member for member in self.member_states() if member.user_id > (cursor or "")), key=lambda one: one.user_id
+        )
+        items = behind[: self.members_max]
+        return Receipts(
+            thread_id=self.id, items=items, next_cursor=items[-1].user_id if len(items) < len(behind) else None
+        )
 
     def member_states(self) -> list[MemberState]:
         return [row.state for row in self.members.values() if not row.removed]

@@ -141,6 +141,11 @@ async def test_a_change_that_was_made_and_cannot_be_shown_is_not_called_rejected
         (f"{MESSAGE}/revisions", "revisions", AskRevisions(message_id="t1~7", user_id="alice")),
         (f"{MESSAGE}/receipts", "message_receipts", AskMessageReceipts(message_id="t1~7", user_id="alice")),
         ("/api/chat/threads/t1/receipts", "receipts", AskReceipts(thread_id="t1", user_id="alice")),
+        (
+            "/api/chat/threads/t1/receipts?cursor=bob&limit=20",
+            "receipts",
+            AskReceipts(thread_id="t1", user_id="alice", after="bob", limit=20),
+        ),
     ],
 )
 async def test_what_is_told_of_a_message_is_passed_on(rest: Rest, path: str, query: str, question: Wire) -> None:

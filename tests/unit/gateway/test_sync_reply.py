@@ -44,3 +44,11 @@ def test_who_was_removed_and_came_back_is_a_member() -> None:
 def test_an_answer_that_is_no_sync_is_a_decode_error(answer: bytes) -> None:
     with pytest.raises(DecodeError):
         replied(answer)
+
+
+def test_a_large_threads_answer_says_where_its_other_members_are_and_a_small_ones_does_not() -> None:
+    small = json.loads(page())
+    large = {**small, "memberCount": 5_000, "membersCursor": "user-500"}
+    assert b'"memberCount":5000,"membersCursor":"user-500"' in replied(json.dumps(large).encode()).frames(None)
+    assert b"memberCount" not in replied(page()).frames(None)
+    assert b"membersCursor" not in replied(json.dumps(large).encode(), page()).frames(None)

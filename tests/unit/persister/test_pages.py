@@ -50,7 +50,7 @@ def thread_of(messages: int, **fields: object) -> Tables:
         messages + 2,
         at,
         2,
-        messages,
+        messages + 2,
     )
     for seq in range(1, messages + 1):
         row = MessageRow(thread, seq, seq + 2, ann, "user", f"c{seq}", MessageType.TEXT, "hi", None, [], None, START)  # type: ignore[arg-type]

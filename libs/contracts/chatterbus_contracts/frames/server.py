@@ -42,9 +42,9 @@ class AuthSuccess(Wire):
 
 
 class Subscribed(Wire):
-    """The thread's position and members. `complete`: everything since the asked rev follows, then live events.
-    `page`: what follows reaches `throughRev` only; ask again from there. `reset`: the asked rev is of no use (see
-    `reason`); fetch the history anew. Live events are joined in all three cases."""
+    """The thread's position and members (the first 500 by user id, and the reader). `complete`: everything since the
+    asked rev follows, then live events. `page`: what follows reaches `throughRev` only; ask again from there. `reset`:
+    the asked rev is of no use (see `reason`); fetch the history anew. Live events are joined in all three cases."""
 
     type: Literal["subscribed"] = "subscribed"
     thread_id: ThreadIdField
@@ -52,6 +52,10 @@ class Subscribed(Wire):
     through_rev: Rev = Field(description="what follows this frame is complete up to this rev")
     last_seq: Seq
     members: list[MemberState]
+    member_count: int | None = Field(default=None, description="how many there are, when `members` names only some")
+    members_cursor: str | None = Field(
+        default=None, description="where GET .../receipts goes on with the others, when `members` names only some"
+    )
     result: Literal["complete", "page", "reset"] = Field(description="see above")
     reason: str | None = Field(default=None, description="why it is not complete")
     ref: str | None = Field(default=None, description="of the request")

@@ -10,7 +10,7 @@ from fastapi import Path, Query
 from pydantic import StringConstraints
 
 from chatterbus_contracts.ids import MessageId, ThreadId, UserId, type_of_id, type_of_message_id
-from chatterbus_contracts.limits import CHANGES_PAGE_MAX, HISTORY_PAGE_MAX, THREADS_PAGE_MAX
+from chatterbus_contracts.limits import CHANGES_PAGE_MAX, HISTORY_PAGE_MAX, MEMBERS_PAGE_MAX, THREADS_PAGE_MAX
 from chatterbus_contracts.text import NO_NUL, Emoji
 
 POSITION_MAX = 2**53 - 1
@@ -40,7 +40,11 @@ OpaqueCursor = Annotated[
     StringConstraints(pattern=NO_NUL, max_length=CURSOR_MAX_CHARS),
     Query(description="`nextCursor` of the page before"),
 ]
+MemberCursor = Annotated[
+    UserId | None, type_of_id, Query(description="`nextCursor` of the page before, or `membersCursor`")
+]
 Archived = Annotated[bool, Query(description="the threads the caller has archived, instead of the others")]
 HistoryLimit = Annotated[int, Query(ge=1, le=HISTORY_PAGE_MAX)]
 ChangesLimit = Annotated[int, Query(ge=1, le=CHANGES_PAGE_MAX)]
+MembersLimit = Annotated[int, Query(ge=1, le=MEMBERS_PAGE_MAX)]
 ThreadsLimit = Annotated[int, Query(ge=1, le=THREADS_PAGE_MAX)]

@@ -17,9 +17,6 @@ SELECT {THREAD_COLUMNS}, {MEMBER_COLUMNS}
 FROM threads t JOIN members m ON m.thread_id = t.thread_id AND m.user_id = %(user_id)s
 WHERE t.thread_id = %(thread_id)s
 """  # noqa: S608 - a constant
-MEMBERS: Final = f"""
-SELECT {MEMBER_COLUMNS} FROM members m WHERE m.thread_id = %(thread_id)s ORDER BY m.user_id
-"""  # noqa: S608 - a constant
 THREAD_WIDTH: Final = THREAD_COLUMNS.count(",") + 1
 
 
@@ -34,12 +31,6 @@ async def require_member(
         rows.threads[thread_id] = ThreadRow(*row[:THREAD_WIDTH])
         rows.members[(thread_id, user_id)] = member_row(row[THREAD_WIDTH:])
     return member_of(rows, thread_id, user_id)
-
-
-async def all_members(connection: AsyncConnection, thread_id: ThreadId) -> list[MemberRow]:
-    """Members and former members, by user id."""
-    cursor = await connection.execute(MEMBERS, {"thread_id": thread_id})
-    return [member_row(row) for row in await cursor.fetchall()]
 
 
 def not_found(code: ErrorCode, what: str) -> Refusal:

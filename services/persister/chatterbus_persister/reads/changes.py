@@ -1,8 +1,8 @@
 """What changed in a thread since a rev: current states in rev order.
 
 Promises: a page is complete through `throughRev` and never ends inside a rev; applied to the state at `sinceRev`, all
-pages give the state now, whatever was superseded in between. Members are few and read whole; messages go along the
-index (thread, rev).
+pages give the state now, whatever was superseded in between. Messages go along the index (thread, rev); of the members
+those are read of whom something is newer.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from psycopg import AsyncConnection
 
 from chatterbus_contracts.queries import AskChanges, AskSync
 from chatterbus_persister.columns import message_row
-from chatterbus_persister.frames import Json, cursor_frame, member_frame, member_state, message_frame, thread_frame
+from chatterbus_persister.frames import Json, cursor_frame, member_frame, message_frame, thread_frame
 from chatterbus_persister.ledger.rows import MemberRow, ThreadRow
-from chatterbus_persister.reads.access import all_members, require_member
+from chatterbus_persister.reads.access import require_member
+from chatterbus_persister.reads.members import members_changed, members_named
 from chatterbus_persister.reads.messages import message_chars
 from chatterbus_persister.reads.page import cut
 from chatterbus_persister.statements import MESSAGE_COLUMNS
@@ -28,8 +29,7 @@ ORDER BY m.rev LIMIT %(limit)s
 async def changes(connection: AsyncConnection, ask: AskChanges) -> dict[str, Any]:
     """contracts.queries.ChangesPage."""
     thread, _ = await require_member(connection, ask.thread_id, ask.user_id)
-    members = await all_members(connection, ask.thread_id)
-    items, through = await _since(connection, thread, members, ask.since_rev, ask.limit)
+    items, through = await _since(connection, thread, ask.since_rev, ask.limit)
     complete = through >= thread.last_rev
     return {
         "threadId": ask.thread_id,
@@ -43,14 +43,13 @@ async def changes(connection: AsyncConnection, ask: AskChanges) -> dict[str, Any
 
 async def sync(connection: AsyncConnection, ask: AskSync) -> dict[str, Any]:
     """contracts.queries.Sync."""
-    thread, _ = await require_member(connection, ask.thread_id, ask.user_id)
-    members = await all_members(connection, ask.thread_id)
+    thread, own = await require_member(connection, ask.thread_id, ask.user_id)
     answer: dict[str, Any] = {
         "threadId": ask.thread_id,
         "rev": thread.last_rev,
         "throughRev": thread.last_rev,
         "lastSeq": thread.last_seq,
-        "members": [member_state(member) for member in members if member.removed_at is None],
+        **await members_named(connection, thread, own),
         "result": "complete",
         "reason": None,
         "changes": [],
@@ -58,20 +57,19 @@ async def sync(connection: AsyncConnection, ask: AskSync) -> dict[str, Any]:
     if ask.since_rev is not None and ask.since_rev > thread.last_rev:
         return answer | {"result": "reset", "reason": "sinceRev is ahead of the thread: it belongs to another store"}
     if ask.since_rev is not None:
-        items, through = await _since(connection, thread, members, ask.since_rev, ask.limit)
+        items, through = await _since(connection, thread, ask.since_rev, ask.limit)
         page = through < thread.last_rev
         answer |= {"changes": items, "throughRev": through, "result": "page" if page else "complete"}
     return answer
 
 
-async def _since(
-    connection: AsyncConnection, thread: ThreadRow, members: list[MemberRow], since: int, limit: int
-) -> tuple[list[Json], int]:
+async def _since(connection: AsyncConnection, thread: ThreadRow, since: int, limit: int) -> tuple[list[Json], int]:
     """(frames in rev order, the rev through which they are complete)."""
     cursor = await connection.execute(SINCE, {"thread_id": thread.thread_id, "rev": since, "limit": limit + 1})
     found = [message_row(row) for row in await cursor.fetchall()]
     rows, more = cut(found, limit, message_chars)
     frames = [message_frame(row, known_rev=since) for row in rows]
+    members = await members_changed(connection, thread.thread_id, since)
     frames.extend(frame for frame in _other_frames(thread, members) if frame["rev"] > since)
     frames.sort(key=lambda frame: frame["rev"])
     # Messages beyond the cut are unknown here, so nothing from there on may be told.

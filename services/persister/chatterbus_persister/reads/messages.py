@@ -48,7 +48,8 @@ LEFT JOIN LATERAL (
     ORDER BY h.seq LIMIT 1
 ) reading ON true
 WHERE m.thread_id = %(thread_id)s AND m.removed_at IS NULL AND m.user_id <> %(sender_id)s
-ORDER BY m.user_id
+  AND m.user_id > %(after)s
+ORDER BY m.user_id LIMIT %(limit)s
 """
 ONE: Final = f"""
 SELECT {MESSAGE_COLUMNS} FROM messages m WHERE m.thread_id = %(thread_id)s AND m.seq = %(seq)s
@@ -151,12 +152,22 @@ async def message_receipts(connection: AsyncConnection, ask: AskMessageReceipts)
     thread_id, seq = split_message_id(ask.message_id)
     row = await _require_message(connection, thread_id, seq, ask.user_id)
     cursor = await connection.execute(
-        MESSAGE_RECEIPTS, {"thread_id": thread_id, "seq": seq, "sender_id": row.sender_id}
+        MESSAGE_RECEIPTS,
+        {
+            "thread_id": thread_id,
+            "seq": seq,
+            "sender_id": row.sender_id,
+            "after": ask.after or "",
+            "limit": ask.limit + 1,
+        },
     )
+    found = await cursor.fetchall()
+    page = found[: ask.limit]
     return {
         "messageId": ask.message_id,
         "items": [
             {"userId": user_id, "deliveredAt": optional_time(delivered_at), "readAt": optional_time(read_at)}
-            for user_id, delivered_at, read_at in await cursor.fetchall()
+            for user_id, delivered_at, read_at in page
         ],
+        "nextCursor": page[-1][0] if len(found) > len(page) else None,
     }

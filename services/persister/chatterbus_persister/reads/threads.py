@@ -16,7 +16,8 @@ from chatterbus_contracts.queries import AskInfo, AskMembership, AskReceipts, As
 from chatterbus_persister.columns import member_row, message_row
 from chatterbus_persister.frames import member_state, message_state, own_state, thread_state
 from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
-from chatterbus_persister.reads.access import THREAD_WIDTH, all_members, require_member
+from chatterbus_persister.reads.access import THREAD_WIDTH, require_member
+from chatterbus_persister.reads.members import first_members, members_named, members_page, named_members
 from chatterbus_persister.reads.messages import json_chars, message_chars
 from chatterbus_persister.reads.page import cut
 from chatterbus_persister.statements import MEMBER_COLUMNS, MESSAGE_COLUMNS, THREAD_COLUMNS
@@ -34,10 +35,6 @@ WHERE m.user_id = %(user_id)s AND m.removed_at IS NULL AND {ARCHIVED} = %(archiv
   AND (%(at)s::timestamptz IS NULL
        OR (COALESCE(t.last_message_at, t.created_at), t.thread_id) < (%(at)s::timestamptz, %(after)s))
 ORDER BY activity DESC, t.thread_id DESC LIMIT %(limit)s
-"""  # noqa: S608 - a constant
-MEMBERS_OF: Final = f"""
-SELECT {MEMBER_COLUMNS} FROM members m WHERE m.thread_id = ANY (%(ids)s) AND m.removed_at IS NULL
-ORDER BY m.thread_id, m.user_id
 """  # noqa: S608 - a constant
 LAST_MESSAGES: Final = f"""
 SELECT {MESSAGE_COLUMNS}
@@ -58,18 +55,17 @@ async def info(connection: AsyncConnection, _ask: AskInfo) -> dict[str, Any]:
 async def thread(connection: AsyncConnection, ask: AskThread) -> dict[str, Any]:
     """contracts.states.ThreadDetail."""
     row, own = await require_member(connection, ask.thread_id, ask.user_id)
-    members = await all_members(connection, ask.thread_id)
-    state = thread_state(row, [member for member in members if member.removed_at is None])
-    return state | {"own": own_state(row, own)}
+    return thread_state(row) | await members_named(connection, row, own) | {"own": own_state(row, own)}
 
 
 async def receipts(connection: AsyncConnection, ask: AskReceipts) -> dict[str, Any]:
     """contracts.queries.Receipts."""
     await require_member(connection, ask.thread_id, ask.user_id)
-    members = await all_members(connection, ask.thread_id)
+    members, more = await members_page(connection, ask.thread_id, ask.after, ask.limit)
     return {
         "threadId": ask.thread_id,
-        "items": [member_state(member) for member in members if member.removed_at is None],
+        "items": [member_state(member) for member in members],
+        "nextCursor": members[-1].user_id if more else None,
     }
 
 
@@ -88,7 +84,7 @@ async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any
     )
     found = await cursor.fetchall()
     ids = [row[0] for row in found]
-    members = await _members_by_thread(connection, ids)
+    members = await first_members(connection, ids)
     last = await _last_messages(connection, [(row[0], row[6]) for row in found if row[6]])
     page, more = cut(
         found, ask.limit, lambda row: _chars(ThreadRow(*row[:THREAD_WIDTH]), members.get(row[0], []), last.get(row[0]))
@@ -96,10 +92,12 @@ async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any
     items = []
     for row in page:
         state = ThreadRow(*row[:THREAD_WIDTH])
-        own = own_state(state, member_row(row[THREAD_WIDTH:-1]))
+        member = member_row(row[THREAD_WIDTH:-1])
+        own = own_state(state, member)
         message = last.get(state.thread_id)
         items.append(
-            thread_state(state, members.get(state.thread_id, []))
+            thread_state(state)
+            | named_members(state, member, members.get(state.thread_id, []))
             | {
                 "own": own,
                 "unread": own["unread"],
@@ -113,14 +111,6 @@ async def threads(connection: AsyncConnection, ask: AskThreads) -> dict[str, Any
 def _chars(row: ThreadRow, members: list[MemberRow], message: MessageRow | None) -> int:
     own = len(row.title or "") + json_chars(row.metadata)
     return own + 64 * len(members) + (0 if message is None else message_chars(message))
-
-
-async def _members_by_thread(connection: AsyncConnection, ids: list[str]) -> dict[str, list[MemberRow]]:
-    cursor = await connection.execute(MEMBERS_OF, {"ids": ids})
-    by_thread: dict[str, list[MemberRow]] = {}
-    for row in await cursor.fetchall():
-        by_thread.setdefault(row[0], []).append(member_row(row))
-    return by_thread
 
 
 async def _last_messages(connection: AsyncConnection, places: list[tuple[str, int]]) -> dict[str, MessageRow]:
