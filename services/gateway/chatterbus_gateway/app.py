@@ -1,7 +1,8 @@
 """The gateway, put together: the only place where its parts are made and connected.
 
-Promises: the port opens when everything behind it can answer or refuse; on SIGTERM the gateway is unready, then drains,
-then ends, in at most the drain timeout and a few seconds. Decides nothing else.
+Promises: the port opens when everything behind it can answer or refuse (while that is waited for, only probes are
+answered: meanwhile.py); on SIGTERM the gateway is unready, then drains, then ends, in at most the drain timeout and a
+few seconds. Decides nothing else.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from chatterbus_gateway.drain import drain
 from chatterbus_gateway.follower import Follower
 from chatterbus_gateway.gateway import Gateway
 from chatterbus_gateway.http_socket import http_socket
+from chatterbus_gateway.meanwhile import Meanwhile
 from chatterbus_gateway.notifier import Notifier
 from chatterbus_gateway.pending import PendingCommands
 from chatterbus_gateway.policy import SocketPolicy
@@ -55,6 +57,7 @@ from chatterbus_runtime.nats_link import NatsLink
 log: Final = structlog.stdlib.get_logger(__name__)
 
 NATS_CHECK: Final = "nats"
+LISTENING: Final = "listening"  # the last to come: probes are answered before sockets are taken
 STOP_S: Final = 5.0  # of the drain timeout, for open REST requests and for NATS
 
 
@@ -95,8 +98,10 @@ class LinkWatch:
 
 async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: CollectorRegistry = REGISTRY) -> None:
     """Run until told to stop."""
-    health = Health(NATS_CHECK, CHECK)
+    health = Health(NATS_CHECK, CHECK, LISTENING)
     watch = LinkWatch(health)
+    meanwhile = Meanwhile(health, settings.gateway_host, settings.gateway_port, registry)
+    meanwhile.begin()
     link = await lifecycle.unless_stopping(
         NatsLink.connect(
             settings,
@@ -182,7 +187,9 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     revoked.on_revoked = gateway.tokens_revoked
     lifecycle.spawn("revocations", revoked.run())
     await revoked.caught_up()
+    await meanwhile.end()
     port = await server.start(settings.gateway_host, settings.gateway_port)
+    health.set(LISTENING, ok=True)
     lifecycle.spawn("wheel", gateway.turn_wheel())
     lifecycle.spawn("lease", lease.keep())
     lifecycle.spawn("presence book", book.run())

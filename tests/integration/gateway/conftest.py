@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 import websockets
 from prometheus_client import CollectorRegistry
@@ -23,6 +23,7 @@ from tests.kit.nats_server import NatsServer, free_port
 from tests.kit.waiting import until
 
 WAIT_S = 5.0
+START_S = 15.0
 
 
 class Client:
@@ -136,8 +137,12 @@ async def start_gateway(
     started: list[RunningGateway] = []
 
     async def start(**fields: Any) -> RunningGateway:
-        defaults: dict[str, Any] = {"gateway_dev_mode": True, "gateway_reconnect_jitter_s": 0}
-        settings = GatewaySettings(nats_url=nats_server.url, gateway_port=free_port(), **{**defaults, **fields})
+        defaults: dict[str, Any] = {
+            "gateway_port": free_port(),
+            "gateway_dev_mode": True,
+            "gateway_reconnect_jitter_s": 0,
+        }
+        settings = GatewaySettings(nats_url=nats_server.url, **{**defaults, **fields})
         lifecycle = Lifecycle()
         parts: list[Any] = []
         original = app.Gateway
@@ -145,7 +150,11 @@ async def start_gateway(
         running = asyncio.create_task(app.main(lifecycle, settings, CollectorRegistry()))
         gateway = RunningGateway(settings, lifecycle, running)
         started.append(gateway)
-        await until(lambda: running.done() or listens(gateway.port), WAIT_S, "the gateway listens")
+
+        async def is_up() -> bool:
+            return running.done() or await listens(gateway.port)
+
+        await until(is_up, START_S, "the gateway listens")
         monkeypatch.setattr(app, "Gateway", original)
         if running.done():
             running.result()
@@ -160,12 +169,14 @@ async def start_gateway(
         gateway.running.result()
 
 
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
-    except OSError:
-        return False
-    return True
+async def listens(port: int) -> bool:
+    """Whether sockets are taken; while a gateway starts, its port answers probes only."""
+    async with httpx.AsyncClient(timeout=2) as client:
+        try:
+            report = (await client.get(f"http://127.0.0.1:{port}/readyz")).json()
+        except httpx.HTTPError:
+            return False
+    return bool(report["checks"]["listening"]["ok"])
 
 
 @pytest.fixture

@@ -7,9 +7,13 @@ import os
 import signal
 import sys
 
+import httpx
+import pytest
 from websockets.asyncio.client import connect
 
-from tests.integration.gateway.conftest import WAIT_S, Client, listens
+from chatterbus_gateway import meanwhile
+from chatterbus_gateway.tokens import TokenVerifier
+from tests.integration.gateway.conftest import WAIT_S, Client, Start, listens
 from tests.integration.gateway.ledger import Ledger
 from tests.kit.nats_server import NatsServer, free_port
 from tests.kit.waiting import until
@@ -47,3 +51,37 @@ async def test_sigterm_sends_clients_away_with_a_word_and_ends_in_order(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_a_gateway_that_is_still_starting_answers_probes_and_is_not_ready(
+    start_gateway: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that it needs answers, and yet its port takes no sockets: a balancer must not send any."""
+    go_on = asyncio.Event()
+    answers: list[httpx.Response] = []
+
+    async def warm_up(_: TokenVerifier) -> None:
+        await go_on.wait()
+
+    monkeypatch.setattr(meanwhile.Meanwhile.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr(TokenVerifier, "warm_up", warm_up)
+    port = free_port()
+    starting = asyncio.ensure_future(start_gateway(gateway_port=port))
+
+    async def answered() -> bool:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=2) as client:
+            try:
+                answers.append(await client.get("/readyz"))
+            except httpx.HTTPError:
+                return False
+        checks = answers[-1].json()["checks"]
+        return bool(checks["nats"]["ok"] and checks["store"]["ok"])
+
+    try:
+        await until(answered, 15, "what it needs is there")
+    finally:
+        go_on.set()
+    assert answers[-1].status_code == 503
+    gateway = await starting
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", timeout=2) as client:
+        assert (await client.get("/readyz")).status_code == 200
