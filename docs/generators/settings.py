@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from chatterbus_gateway.settings import GatewaySettings
 from chatterbus_notifier.settings import NotifierSettings
 from chatterbus_persister.settings import PersisterSettings
-from chatterbus_runtime.settings import ServiceSettings, is_secret
+from chatterbus_runtime.settings import EX_CONFIG, ServiceSettings, is_secret
 from docs.generators import BANNER
 from docs.generators.markdown import flat, table
 
@@ -22,13 +22,55 @@ SERVICES: Final[dict[str, type[ServiceSettings]]] = {
     "Notifier": NotifierSettings,
 }
 
-INTRO: Final = """
+INTRO: Final = f"""
 # Settings
 
-Services are told everything through their environment. A secret may come from a file instead: `NAME_FILE=/path`. A bad
-value ends the process with exit code 78 and one line per problem. An empty value counts as unset.
+Each service runs by itself, from nothing but its environment; there is no configuration file. Each table is complete.
+
+- A secret may come from a file instead of the variable: `NAME_FILE=/path`, as Docker and Kubernetes hand out secrets.
+  A line break at the file's end is not part of it. If both are set the variable counts. Only what is marked as a secret
+  can come from a file.
+- An empty value counts as unset.
+- What is missing or invalid is told at once, all of it, one line for each problem, and the process ends with exit code
+  {EX_CONFIG}. No line shows a secret.
+- What cannot be reached (NATS, PostgreSQL, a schema that is not migrated yet) is waited for, with a growing pause; the
+  log and /readyz say for what. The process does not end over it.
+
+The least that a service needs beside NATS at its default address:
+
+| service | needs |
+| --- | --- |
+{{least}}
 
 """
+
+LEAST: Final = {
+    "Gateway": "`GATEWAY_JWT_SECRET`, `GATEWAY_JWT_PUBLIC_KEY` or `GATEWAY_JWKS_URL`; "
+    "on one's own machine `GATEWAY_DEV_MODE=true` will do",
+    "Persister": "`PERSISTER_DSN`",
+    "Notifier": "nothing",
+    "Migrations": "`PERSISTER_DSN`, of a role that may create tables",
+}
+
+MODULES: Final = {
+    "Gateway": "chatterbus_gateway",
+    "Persister": "chatterbus_persister",
+    "Notifier": "chatterbus_notifier",
+}
+
+MIGRATIONS: Final = (
+    "persister_dsn",
+    "persister_partitions",
+    "persister_search_language",
+    "log_level",
+    "log_format",
+)
+
+MIGRATIONS_TEXT: Final = """
+`python -m chatterbus_persister.migrate [--before | --after]`, or `chatterbus migrate`; see [upgrading](upgrading.md).
+It ends with 0 when the schema is as asked for, 69 when PostgreSQL cannot be reached, 75 when persisters of an older
+version are still at work, 78 when a setting or the schema is not right. Of the persister's settings it heeds these:
+""".strip()
 
 UNITS: Final = {"_per_s": "per second", "_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes"}
 WORDS: Final[dict[Any, str]] = {
@@ -37,7 +79,7 @@ WORDS: Final[dict[Any, str]] = {
     float: "number",
     str: "text",
     Path: "path",
-    SecretStr: "secret",
+    SecretStr: "text",
 }
 
 
@@ -82,19 +124,27 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(field.default) if isinstance(field.default, bool) else field.default}`"
 
 
+def _secret(name: str, field: FieldInfo) -> str:
+    return f"yes; or a file, `{name.upper()}_FILE`" if is_secret(field) else "no"
+
+
 def _table(names: Iterable[str], settings: type[ServiceSettings]) -> str:
     rows = [
-        (f"`{name.upper()}`", _default(field), _type(name, field), flat(field.description))
+        (f"`{name.upper()}`", _default(field), _type(name, field), _secret(name, field), flat(field.description))
         for name, field in ((name, settings.model_fields[name]) for name in names)
     ]
-    return table(("variable", "default", "type", "what for"), rows)
+    return table(("variable", "default", "type", "secret", "what for"), rows)
 
 
 def document() -> str:
     """docs/settings.md."""
     common = list(ServiceSettings.model_fields)
-    sections = [f"## Every service\n\n{_table(common, ServiceSettings)}"]
+    sections = []
     for title, settings in SERVICES.items():
         own = [name for name in settings.model_fields if name not in common]
-        sections.append(f"## {title}\n\n{_table(own, settings)}")
-    return BANNER.format(source="the settings classes of the services") + INTRO + "\n".join(sections)
+        sections.append(f"## {title}\n\n`python -m {MODULES[title]}`\n\n{_table([*own, *common], settings)}")
+    sections.append(f"## Migrations\n\n{MIGRATIONS_TEXT}\n\n{_table(MIGRATIONS, PersisterSettings)}")
+    least = "\n".join(f"| {title} | {needs} |" for title, needs in LEAST.items())
+    return (
+        BANNER.format(source="the settings classes of the services") + INTRO.format(least=least) + "\n".join(sections)
+    )

@@ -103,7 +103,6 @@ class NatsLink:
         on_slow: Callable[[str], None] | None = None,
         on_closed: Callable[[], None] | None = None,
         connect_patience_s: float | None = None,
-        inbox_prefix: str = "_INBOX",
     ) -> NatsLink:
         """Connect, waiting for a NATS that is not there yet (for ever, or raise LinkDown after `connect_patience_s`).
 
@@ -121,7 +120,7 @@ class NatsLink:
         )
         try:
             async with asyncio.timeout(connect_patience_s):
-                await link._client.connect(**link._options(settings, inbox_prefix))
+                await link._client.connect(**link._options(settings))
         except TimeoutError as error:
             await link._client.shut()
             raise LinkDown(
@@ -135,7 +134,7 @@ class NatsLink:
         log.info("nats connected", server=link.server, name=name)
         return link
 
-    def _options(self, settings: ServiceSettings, inbox_prefix: str) -> dict[str, Any]:
+    def _options(self, settings: ServiceSettings) -> dict[str, Any]:
         options: dict[str, Any] = {
             "servers": settings.nats_servers,
             "name": self.name,
@@ -144,7 +143,7 @@ class NatsLink:
             "max_outstanding_pings": MAX_OUTSTANDING_PINGS,
             "max_reconnect_attempts": -1,
             "pending_size": DISCONNECTED_PENDING_BYTES,
-            "inbox_prefix": inbox_prefix,
+            "inbox_prefix": settings.nats_inbox_prefix,
             "error_cb": self._failed,
             "reconnected_cb": self._came_back,
             "closed_cb": self._closed_for_good,

@@ -1,8 +1,9 @@
 """What a process is told through its environment.
 
 Promises: a setting's name in the environment is its field's name in capitals; a secret can come from a file instead
-(`NATS_PASSWORD_FILE=/run/secrets/nats`, the convention of Docker and Kubernetes secrets); a bad value ends the process
-with exit code 78 and one line per problem that names the variable and what it is for, never its value if it is secret.
+(`NATS_PASSWORD_FILE=/run/secrets/nats`, the convention of Docker and Kubernetes secrets); bad values end the process
+with exit code 78 and one line for every problem there is, which names the variable and what it is for, never its value
+if it is secret.
 It reads no .env file: what a process runs with is what its supervisor shows.
 """
 
@@ -11,12 +12,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, TypeVar, get_args
+from typing import Any, Final, Literal, NoReturn, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -40,6 +41,11 @@ class ServiceSettings(BaseSettings):
         default=None, description="NATS user of this service, so that it has only its rights."
     )
     nats_password: SecretStr | None = Field(default=None, description="Password of NATS_USER.")
+    nats_inbox_prefix: str = Field(
+        default="_INBOX",
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Answers come on subjects that begin so; one per service keeps the others from hearing them.",
+    )
     nats_creds: Path | None = Field(
         default=None, description="NATS credentials file (JWT and seed), where the servers use decentralised accounts."
     )
@@ -88,6 +94,17 @@ class ServiceSettings(BaseSettings):
     def _any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the values together, each of which is right by itself. A line names all it is about."""
+        if self.nats_password is not None and self.nats_user is None:
+            yield "NATS_PASSWORD needs NATS_USER"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if found := tuple(self.problems()):
+            raise ValueError("\n".join(found))
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -104,12 +121,14 @@ class SecretFiles(PydanticBaseSettingsSource):
     """Reads `<NAME>_FILE` for every secret field; `<NAME>` itself wins where both are set."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{field_name.upper()}_FILE") if is_secret(field) else None
-        return (SecretFileReference(Path(path)).read() if path else None), field_name, False
+        reference = secret_file(field_name, field)
+        return (reference.read() if reference else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name, field in self.settings_cls.model_fields.items():
+            if name in self.current_state:
+                continue  # a source that counts for more has it
             value, key, _ = self.get_field_value(field, name)
             if value is not None:
                 values[key] = value
@@ -144,29 +163,75 @@ def is_secret(field: FieldInfo) -> bool:
     return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
 
 
+def secret_file(name: str, field: FieldInfo) -> SecretFileReference | None:
+    """The file that a secret is to be read from, if one is named and the variable itself says nothing."""
+    path = os.environ.get(f"{name.upper()}_FILE") if is_secret(field) and not os.environ.get(name.upper()) else None
+    return SecretFileReference(Path(path)) if path else None
+
+
 def load(settings_class: type[SettingsT]) -> SettingsT:
-    """The settings from the environment; prints what is wrong to stderr and exits with 78 when they are not usable."""
-    try:
-        return settings_class()
-    except ValidationError as error:
-        exit_with_problems(problem_lines(settings_class, error.errors(include_url=False, include_input=False)))
-    except SecretFileError as error:
-        exit_with_problems([str(error)])
+    """The settings from the environment; prints all that is wrong to stderr and exits with 78 when there is anything.
+
+    What cannot be used by itself is set aside for its example or default, so that what does not go together is found
+    as well; but a line about a setting that was set aside would be a guess, and is left out.
+    """
+    unreadable = dict(unreadable_secrets(settings_class))
+    aside = stand_ins(settings_class, unreadable)
+    lines = [f"{name.upper()}_FILE: {error}" for name, error in unreadable.items()]
+    while True:
+        try:
+            settings = settings_class(**aside)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_input=False)
+            names = {name for one in found if (name := field_of(one)) and name not in aside}
+            lines += problem_lines(settings_class, found, frozenset(aside))
+            if not names:
+                exit_with_problems(lines)
+            aside |= stand_ins(settings_class, names)
+        else:
+            if lines:
+                exit_with_problems(lines)
+            return settings
 
 
-def problem_lines(settings_class: type[ServiceSettings], errors: list[ErrorDetails]) -> Iterator[str]:
+def unreadable_secrets(settings_class: type[ServiceSettings]) -> Iterator[tuple[str, SecretFileError]]:
+    """The settings whose files cannot be read."""
+    for name, field in settings_class.model_fields.items():
+        try:
+            if (reference := secret_file(name, field)) is not None:
+                reference.read()
+        except SecretFileError as error:
+            yield name, error
+
+
+def stand_ins(settings_class: type[ServiceSettings], names: Iterable[str]) -> dict[str, Any]:
+    """Values that are right by themselves: a required setting's example, the default of another one."""
+    fields = {name: settings_class.model_fields[name] for name in names}
+    return {
+        name: (field.examples or [""])[0] if field.is_required() else field.get_default(call_default_factory=True)
+        for name, field in fields.items()
+    }
+
+
+def field_of(error: ErrorDetails) -> str:
+    """The field that an error is about; empty: several."""
+    return str(error["loc"][0]) if error["loc"] else ""
+
+
+def problem_lines(
+    settings_class: type[ServiceSettings], errors: list[ErrorDetails], aside: frozenset[str]
+) -> Iterator[str]:
     for error in errors:
-        name = str(error["loc"][0]) if error["loc"] else ""
-        field = settings_class.model_fields.get(name)
         message = error["msg"].removeprefix("Value error, ")
-        if field is None:
-            yield message
-            continue
-        default = "" if field.is_required() or field.default is None else f" Default: {field.default}."
-        yield f"{name.upper()}: {message}. It is: {field.description or 'undocumented'}{default}"
+        if not (name := field_of(error)):
+            yield from (line for line in message.splitlines() if not any(one.upper() in line for one in aside))
+        elif name not in aside:
+            field = settings_class.model_fields[name]
+            default = "" if field.is_required() or field.default is None else f" Default: {field.default}."
+            yield f"{name.upper()}: {message}. It is: {field.description or 'undocumented'}{default}"
 
 
-def exit_with_problems(lines: Iterator[str] | list[str]) -> NoReturn:
+def exit_with_problems(lines: list[str]) -> NoReturn:
     for line in lines:
         sys.stderr.write(f"configuration: {line}\n")
     sys.exit(EX_CONFIG)

@@ -5,11 +5,12 @@ who it is, so it needs a loopback address; without it, tokens must be checkable.
 """
 
 import ipaddress
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from chatterbus_contracts.ids import GatewayId, GatewayIdField
@@ -265,34 +266,25 @@ class GatewaySettings(ServiceSettings):
                 raise ValueError("an https:// address")
         return value
 
-    @model_validator(mode="after")
-    def _strangers_stay_out(self) -> Self:
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if self.gateway_dev_mode and not is_loopback(self.gateway_published_host or self.gateway_host):
-            raise ValueError(
-                "GATEWAY_DEV_MODE believes anyone who connects, so GATEWAY_HOST (in a container GATEWAY_PUBLISHED_HOST, "
-                "where its port is published) must be 127.0.0.1, ::1 or localhost; "
+            yield (
+                "GATEWAY_DEV_MODE believes anyone who connects: GATEWAY_HOST (in containers GATEWAY_PUBLISHED_HOST) "
+                "must be 127.0.0.1, ::1 or localhost; "
                 "for another address turn it off and set GATEWAY_JWT_SECRET, GATEWAY_JWT_PUBLIC_KEY or GATEWAY_JWKS_URL"
             )
         if not self.gateway_dev_mode and not self.checks_tokens:
-            raise ValueError(
+            yield (
                 "no key to check tokens with: set GATEWAY_JWT_SECRET, GATEWAY_JWT_PUBLIC_KEY or GATEWAY_JWKS_URL, or, "
                 "to try it out on this machine, GATEWAY_DEV_MODE=true"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _timeouts_nest(self) -> Self:
         if self.gateway_heartbeat_timeout_s <= self.gateway_heartbeat_interval_s:
-            raise ValueError("GATEWAY_HEARTBEAT_TIMEOUT_S must be longer than GATEWAY_HEARTBEAT_INTERVAL_S")
-        return self
-
-    @model_validator(mode="after")
-    def _s3_is_complete(self) -> Self:
+            yield "GATEWAY_HEARTBEAT_TIMEOUT_S must be longer than GATEWAY_HEARTBEAT_INTERVAL_S"
         if self.gateway_storage == "s3" and not self.gateway_s3_bucket:
-            raise ValueError("GATEWAY_STORAGE=s3 needs GATEWAY_S3_BUCKET")
+            yield "GATEWAY_STORAGE=s3 needs GATEWAY_S3_BUCKET"
         if (self.gateway_s3_access_key is None) != (self.gateway_s3_secret_key is None):
-            raise ValueError("GATEWAY_S3_ACCESS_KEY and GATEWAY_S3_SECRET_KEY go together")
-        return self
+            yield "GATEWAY_S3_ACCESS_KEY and GATEWAY_S3_SECRET_KEY go together"
 
     @property
     def checks_tokens(self) -> bool:

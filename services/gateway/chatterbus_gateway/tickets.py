@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -50,9 +50,11 @@ _ENTRY: Final = TypeAdapter(Entry)
 class TicketOffice:
     """Sells and redeems tickets; each call has `timeout_s` in all. `clock` is unix seconds."""
 
-    def __init__(self, link: BucketLink, timeout_s: float, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, link: BucketLink, timeout_s: float, *, replicas: int = 1, clock: Callable[[], float] = time.time
+    ) -> None:
         self._clock = clock
-        self._bucket = Bucket(link, BUCKET, timeout_s)
+        self._bucket = Bucket(link, replace(BUCKET, replicas=replicas), timeout_s)
 
     async def issue(self, principal: Principal) -> tuple[str, float]:
         """A new ticket for the principal and when it ends, in unix seconds. Raises Refusal STORE_UNAVAILABLE."""

@@ -91,6 +91,7 @@ async def _work(
         clock,
         ttl_s=settings.notifier_lead_ttl_s,
         timeout_s=settings.notifier_lead_ttl_s / 4,
+        replicas=settings.notifier_stream_replicas,
     )
 
     def term() -> Shift:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 import structlog
@@ -54,14 +55,22 @@ class Leadership:
     """`run` leads whenever it can: `term()` makes the work of one leadership, with `clock` ahead of all before."""
 
     def __init__(
-        self, link: NatsLink, shard: Shard, instance_id: str, clock: VersionClock, *, ttl_s: float, timeout_s: float
+        self,
+        link: NatsLink,
+        shard: Shard,
+        instance_id: str,
+        clock: VersionClock,
+        *,
+        ttl_s: float,
+        timeout_s: float,
+        replicas: int = 1,
     ) -> None:
         self._link = link
         self._shard = shard
         self._instance_id = instance_id
         self._clock = clock
         self._ttl_s = ttl_s
-        self._bucket = Bucket(link, BUCKET, timeout_s)
+        self._bucket = Bucket(link, replace(BUCKET, replicas=replicas), timeout_s)
         self._key = f"shard-{shard.index}-of-{shard.count}"
         self._subject = lead_subject(shard.index, shard.count)
         self._revision: int | None = None  # of our own entry

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Iterator
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
 from chatterbus_contracts.webhooks import HOOK_BODIES, MISSED
 from chatterbus_notifier.shard import Shard
@@ -97,17 +97,14 @@ class NotifierSettings(ServiceSettings):
             raise ValueError(f"the events are {', '.join(HOOK_BODIES)}")
         return value
 
-    @model_validator(mode="after")
-    def _webhooks_are_complete(self) -> Self:
-        if self.notifier_webhook_url is None:
-            return self
-        if self.notifier_webhook_secret is None:
-            raise ValueError("NOTIFIER_WEBHOOK_URL needs NOTIFIER_WEBHOOK_SECRET")
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if self.notifier_webhook_url is not None and self.notifier_webhook_secret is None:
+            yield "NOTIFIER_WEBHOOK_URL needs NOTIFIER_WEBHOOK_SECRET"
         try:
             _ = self.webhook_target
         except ValueError as error:
-            raise ValueError(f"NOTIFIER_WEBHOOK_URL: {error}") from None
-        return self
+            yield f"NOTIFIER_WEBHOOK_URL: {error}"
 
     @property
     def shard(self) -> Shard:

@@ -11,8 +11,11 @@ from chatterbus_persister.announcer import Announcer
 from chatterbus_persister.attachment_collector import AttachmentCollector
 from chatterbus_persister.dsn import session_conninfo
 from chatterbus_persister.failpoints import armed_by
+from chatterbus_persister.first_look import look_for_postgres
 from chatterbus_persister.holdings import Holdings
 from chatterbus_persister.lane import Lane
+from chatterbus_persister.pulse import CHECK as PULSE_CHECK
+from chatterbus_persister.pulse import Pulse
 from chatterbus_persister.purger import purge_forever
 from chatterbus_persister.search.indexer import Indexer
 from chatterbus_persister.settings import PersisterSettings
@@ -31,10 +34,15 @@ def service_main(settings: PersisterSettings) -> Callable[[Lifecycle], Awaitable
     """The persister's main for `lifecycle.run`."""
 
     async def main(lifecycle: Lifecycle) -> None:
-        health = Health("nats", "postgres", "queue")
+        health = Health("nats", "postgres", "queue", PULSE_CHECK)
         probes = ProbeServer(health)
         port = await probes.start(settings.persister_probe_host, settings.persister_probe_port)
         log.info("probes listen", port=port)
+        looking = lifecycle.spawn(
+            "first look",
+            look_for_postgres(settings.persister_dsn.get_secret_value(), health, "postgres"),
+            may_end=True,
+        )
         wake = asyncio.Event()
         returned: list[Callable[[], None]] = []
 
@@ -52,6 +60,7 @@ def service_main(settings: PersisterSettings) -> Callable[[Lifecycle], Awaitable
                 on_closed=lambda: lifecycle.fail("the NATS connection closed for good"),
             )
         )
+        looking.cancel()
         if link is None:
             return
         health.set("nats", True)
@@ -109,12 +118,15 @@ def service_main(settings: PersisterSettings) -> Callable[[Lifecycle], Awaitable
         indexing = lifecycle.spawn("search indexer", indexer.run(), may_end=True)
         collecting = lifecycle.spawn("collector", collector.run(settings.persister_collect_interval_s))
 
+        pulse = lifecycle.spawn("pulse", Pulse(settings.persister_dsn.get_secret_value(), health).run())
+
         await lifecycle.stopping.wait()
         health.draining = True
         lane.stop()
         await asyncio.wait({working}, timeout=lifecycle.drain_timeout_s)
         collecting.cancel()
         indexing.cancel()
+        pulse.cancel()
         await store.stop()
         await pool.close(timeout=1.0)
         await storage.close()

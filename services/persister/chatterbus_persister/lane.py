@@ -27,12 +27,14 @@ from chatterbus_persister.batch import (
     refuses_what_may_be_stored,
 )
 from chatterbus_persister.failpoints import Reach
+from chatterbus_persister.first_look import first_line
 from chatterbus_persister.holdings import Holdings
 from chatterbus_persister.ledger.echoes import keys_behind
 from chatterbus_persister.ledger.policy import LedgerPolicy
 from chatterbus_persister.ledger.row_cache import RowCache
 from chatterbus_persister.ledger_session import DeadLetter, LedgerSession, LostPartitionError, Offsets
 from chatterbus_persister.metrics import APPLY_SECONDS, BATCH_COMMANDS, COMMANDS, DEAD_LETTERS, SESSIONS_LOST
+from chatterbus_persister.schema_version import SchemaUnfitError
 from chatterbus_persister.settings import PersisterSettings
 from chatterbus_runtime.backoff import Backoff
 from chatterbus_runtime.health import Health
@@ -43,7 +45,7 @@ log = structlog.get_logger(__name__)
 # A command can be to blame for the values it brings, and for nothing else: a missing privilege, a read-only replica or
 # a schema that is not migrated yet would otherwise turn every command into a dead letter.
 DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError)
-SESSION_ERRORS = (psycopg.Error, LostPartitionError, TimeoutError, OSError)
+SESSION_ERRORS = (psycopg.Error, LostPartitionError, SchemaUnfitError, TimeoutError, OSError)
 HANDOVER_TIMEOUT_S = 5.0
 
 
@@ -90,9 +92,9 @@ class Lane:
                 await self._serve_session()
             except SESSION_ERRORS as error:
                 SESSIONS_LOST.inc()
-                self._health.set("postgres", False, type(error).__name__)
+                self._health.set("postgres", False, first_line(error))
                 delay_s = self._backoff.next_s()
-                log.warning("ledger session lost", error=_line(error), retry_in_s=round(delay_s, 2))
+                log.warning("ledger session lost", error=first_line(error), retry_in_s=round(delay_s, 2))
                 await self._pause(delay_s)
 
     async def _pause(self, delay_s: float) -> None:
@@ -149,11 +151,13 @@ class Lane:
             if self._announcer.struggling:
                 await self._holdings.ensure_events()
                 self._announcer.struggling = False
-            if not self._holdings.needs_attention:  # else something of ours is still nobody's: not ready yet
+            if self._announcer.unconfirmed:  # a stream that failed to write answers everything but what is published
+                self._health.set("queue", False, "events are not confirmed")
+            elif not self._holdings.needs_attention:  # else something of ours is still nobody's: not ready yet
                 self._health.set("queue", True)
         except (NatsError, LinkError, TimeoutError) as error:
             self._health.set("queue", False, type(error).__name__)
-            log.warning("queue can not be asked", error=_line(error))
+            log.warning("queue can not be asked", error=first_line(error))
         if self._holdings.begun != begun:
             self._cache.forget()
         await self._save_announced(session)
@@ -313,8 +317,3 @@ class Lane:
     def _now(self) -> datetime:
         now = self._clock()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-def _line(error: BaseException) -> str:
-    """The first line of an error's text: PostgreSQL's further lines may quote values."""
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

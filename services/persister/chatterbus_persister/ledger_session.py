@@ -43,8 +43,10 @@ from chatterbus_persister.dsn import session_conninfo
 from chatterbus_persister.epochs import Position
 from chatterbus_persister.ledger.working_set import Keys, WorkingSet
 from chatterbus_persister.prepared import PreparedStatement
+from chatterbus_persister.rollout import INSTANCES_LOCK, VERSIONS_LOCK
+from chatterbus_persister.schema_version import Steps, require_schema
 
-LOCKS: Final = {"instances": 0x6362_0001, "partitions": 0x6362_0002}
+LOCKS: Final = {"instances": INSTANCES_LOCK, "partitions": 0x6362_0002}
 
 
 class LostPartitionError(Exception):
@@ -82,7 +84,7 @@ class LedgerSession:
 
     @classmethod
     async def open(cls, dsn: str, *, idle_timeout_s: float, statement_timeout_s: float) -> "LedgerSession":
-        """Connect and announce this instance. Raises psycopg.OperationalError, or TimeoutError."""
+        """Connect and announce this instance. Raises psycopg.OperationalError, SchemaUnfitError, or TimeoutError."""
         async with asyncio.timeout(statement_timeout_s):
             connection = await psycopg.AsyncConnection.connect(
                 session_conninfo(dsn, "chatterbus-ledger"), autocommit=True, prepare_threshold=0
@@ -93,14 +95,18 @@ class LedgerSession:
                     "statement_ms": str(int(statement_timeout_s * 1000)),
                 }
                 await connection.execute(statements.SESSION_SETTINGS, settings)
-                cursor = await connection.execute(statements.JOIN_INSTANCES, LOCKS)
+                # Before it counts as an instance: with a schema it cannot use it must not be given partitions.
+                shipped = Steps.shipped()
+                await require_schema(connection, shipped)
+                made_for = {"versions": VERSIONS_LOCK, "step": shipped.number}
+                cursor = await connection.execute(statements.JOIN_INSTANCES, LOCKS | made_for)
                 joined = await cursor.fetchone()
                 apply_batch = await PreparedStatement.prepare(connection, "apply_batch", statements.APPLY_BATCH)
             except BaseException:
                 await connection.close()
                 raise
         assert joined is not None  # noqa: S101 - a SELECT of a constant has one row
-        return cls(connection, joined[1], apply_batch)
+        return cls(connection, joined[-1], apply_batch)
 
     async def close(self) -> None:
         """Leave, which frees the partitions."""

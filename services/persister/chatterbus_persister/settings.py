@@ -1,9 +1,12 @@
 """What the persister is told through its environment."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, field_validator
 
 from chatterbus_contracts.topology import DEFAULT_PARTITIONS
 from chatterbus_runtime.settings import ServiceSettings
@@ -12,7 +15,10 @@ from chatterbus_runtime.settings import ServiceSettings
 class PersisterSettings(ServiceSettings):
     """Settings of the persister; names in the environment are these in capitals."""
 
-    persister_dsn: SecretStr = Field(description="PostgreSQL connection string (libpq URL or key=value form).")
+    persister_dsn: SecretStr = Field(
+        description="PostgreSQL connection string (libpq URL or key=value form).",
+        examples=["postgresql://persister@db/chatterbus"],
+    )
     persister_read_dsn: SecretStr | None = Field(
         default=None, description="Another PostgreSQL for queries (a synchronous replica); default: the first one."
     )
@@ -105,10 +111,19 @@ class PersisterSettings(ServiceSettings):
         default=None, description="For tests only: a file of a failpoint's name in it kills the process there, once."
     )
 
-    @model_validator(mode="after")
-    def _s3_is_complete(self) -> Self:
+    @field_validator("persister_dsn", "persister_read_dsn")
+    @classmethod
+    def _dsn_can_be_read(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            conninfo_to_dict(value.get_secret_value() if value else "")
+        except ProgrammingError:
+            # Its own text would quote the value.
+            raise ValueError("write postgresql://user:password@host/database, or host=... user=...") from None
+        return value
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if self.persister_storage == "s3" and not self.persister_s3_bucket:
-            raise ValueError("PERSISTER_STORAGE=s3 needs PERSISTER_S3_BUCKET")
+            yield "PERSISTER_STORAGE=s3 needs PERSISTER_S3_BUCKET"
         if (self.persister_s3_access_key is None) != (self.persister_s3_secret_key is None):
-            raise ValueError("PERSISTER_S3_ACCESS_KEY and PERSISTER_S3_SECRET_KEY go together")
-        return self
+            yield "PERSISTER_S3_ACCESS_KEY and PERSISTER_S3_SECRET_KEY go together"

@@ -105,3 +105,14 @@ def test_a_public_key_may_come_on_one_line_and_a_private_one_not_at_all() -> Non
 
 def test_every_process_gets_an_id_of_its_own() -> None:
     assert made().gateway_id != made().gateway_id
+
+
+@pytest.mark.parametrize("published", ["0.0.0.0", "192.168.1.5", "::"])
+def test_development_mode_in_a_container_is_refused_when_its_port_is_published_wider(published: str) -> None:
+    with pytest.raises(ValidationError, match="GATEWAY_DEV_MODE believes anyone"):
+        GatewaySettings(gateway_dev_mode=True, gateway_host="0.0.0.0", gateway_published_host=published)
+
+
+def test_development_mode_in_a_container_goes_by_where_its_port_is_published() -> None:
+    settings = GatewaySettings(gateway_dev_mode=True, gateway_host="0.0.0.0", gateway_published_host="127.0.0.1")
+    assert settings.gateway_dev_mode

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from structlog.testing import capture_logs
+
 from chatterbus_runtime.health import Health
 
 
@@ -27,3 +29,16 @@ def test_a_draining_process_is_not_ready() -> None:
     health.draining = True
     assert not health.ready
     assert health.report()["draining"] is True
+
+
+def test_a_check_that_turns_is_logged_once_with_its_reason() -> None:
+    with capture_logs() as logged:
+        health = Health("nats")
+        health.set("nats", ok=True)
+        health.set("nats", ok=False, detail="gone")
+        health.set("nats", ok=False, detail="still gone")
+        health.set("nats", ok=True)
+    assert [(line["event"], line["check"], line.get("reason")) for line in logged] == [
+        ("not ready", "nats", "gone"),
+        ("ready again", "nats", None),
+    ]

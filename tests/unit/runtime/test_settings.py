@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,16 @@ from chatterbus_runtime.settings import EX_CONFIG, ServiceSettings, load
 
 class ExampleSettings(ServiceSettings):
     example_port: int = Field(default=0, ge=0, le=65535, description="Port.")
-    example_key: SecretStr = Field(description="Signs the example.")
+    example_key: SecretStr = Field(description="Signs the example.", examples=["k"])
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if self.example_port == 1:
+            yield "EXAMPLE_PORT=1 is taken"
+        if self.nats_user == "root":
+            yield "NATS_USER=root needs a reason"
+        if self.example_key.get_secret_value() == "k" and self.example_port == 2:
+            yield "EXAMPLE_PORT=2 needs EXAMPLE_KEY to be another"
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +45,7 @@ def test_a_secret_comes_from_its_file_without_the_last_line_break(
     for name, secret in (("NATS_PASSWORD", "pass word"), ("EXAMPLE_KEY", "k")):
         (tmp_path / name).write_text(f"{secret}\n")
         monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    monkeypatch.setenv("NATS_USER", "example")
     settings = load(ExampleSettings)
     assert settings.nats_password is not None
     assert settings.nats_password.get_secret_value() == "pass word"
@@ -75,6 +86,34 @@ def test_an_unreadable_secret_file_is_a_problem_without_the_secret(
         load(ExampleSettings)
     assert exit_info.value.code == EX_CONFIG
     assert "cannot read the secret file" in capsys.readouterr().err
+
+
+def test_all_problems_are_told_at_once_of_one_setting_of_several_and_of_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EXAMPLE_KEY_FILE", str(tmp_path / "nothing"))
+    monkeypatch.setenv("EXAMPLE_PORT", "1")
+    monkeypatch.setenv("NATS_USER", "root")
+    monkeypatch.setenv("NATS_URL", "http://example.com")
+    with pytest.raises(SystemExit):
+        load(ExampleSettings)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[1].strip().split(" ")[0] for line in said] == [
+        "EXAMPLE_KEY_FILE",
+        "NATS_URL",
+        "EXAMPLE_PORT=1",
+        "NATS_USER=root",
+    ]
+
+
+def test_a_setting_that_was_set_aside_is_not_blamed_for_its_stand_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EXAMPLE_PORT", "2")
+    with pytest.raises(SystemExit):
+        load(ExampleSettings)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("configuration: EXAMPLE_KEY: Field required")
 
 
 def test_secret_values_are_in_no_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

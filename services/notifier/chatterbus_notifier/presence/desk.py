@@ -93,7 +93,7 @@ class PresenceDesk:
         self._status = StatusBook(self._delays, clock.next)
         self._voice = Voice(link, shard, guard)
         self._seen = SeenUsers(link, timeout_s, guard, settings.notifier_stream_replicas)
-        self._leases = Leases(link, timeout_s)
+        self._leases = Leases(link, timeout_s, settings.notifier_stream_replicas)
         self._snapshots = Snapshots(link, self._roster.wanted, self._snapshot_came, timeout_s)
         self._choices = Choices(shard, self._seen, self._voice, guard, self._carry_out)
         self._takeover = Takeover(time.monotonic(), self._pace.gathering_s, self._probation_s)

@@ -7,6 +7,7 @@ BucketUnavailable; a lease that cannot be read is logged and left out. Does not 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import structlog
@@ -32,8 +33,8 @@ class SeenLease(NamedTuple):
 class Leases:
     """Each call of the bucket has `timeout_s`."""
 
-    def __init__(self, link: BucketLink, timeout_s: float) -> None:
-        self._bucket = Bucket(link, LEASES, timeout_s)
+    def __init__(self, link: BucketLink, timeout_s: float, replicas: int = 1) -> None:
+        self._bucket = Bucket(link, replace(LEASES, replicas=replicas), timeout_s)
 
     async def poll(self) -> list[SeenLease]:
         """What is there now."""
