@@ -1,0 +1,21 @@
+"""How the suite is spread over processes (`pytest -n 2 --dist loadgroup`, which is what `make test` does).
+
+Promises: tests that start whole systems run one after another in one process, as they would without; all others go file
+by file to whoever is free, so a file's tests stay together and in order.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+HERE: Final = Path(__file__).parent
+SYSTEMS: Final = frozenset({"e2e", "chaos", "browser", "containers"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name each test's group."""
+    for item in items:
+        place = item.path.relative_to(HERE)
+        group = "systems" if place.parts[0] in SYSTEMS else place.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
