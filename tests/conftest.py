@@ -11,11 +11,15 @@ import pytest
 
 HERE: Final = Path(__file__).parent
 SYSTEMS: Final = frozenset({"e2e", "chaos", "browser", "containers"})
+ON_THEIR_OWN: Final = frozenset(
+    {"test_disk_faults.py", "test_ledger_faults.py", "test_queue_faults.py"}
+)  # single services
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Name each test's group."""
     for item in items:
         place = item.path.relative_to(HERE)
-        group = "systems" if place.parts[0] in SYSTEMS else place.as_posix()
+        is_system = place.parts[0] in SYSTEMS and place.name not in ON_THEIR_OWN
+        group = "systems" if is_system else place.as_posix()
         item.add_marker(pytest.mark.xdist_group(group))

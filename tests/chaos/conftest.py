@@ -11,6 +11,15 @@ from tests.chaos.sizes import Size, chosen
 from tests.e2e.deployment import Deployment
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs its full size to say anything is part of `make chaos` only."""
+    if chosen().is_full:
+        return
+    left_out = [item for item in items if item.get_closest_marker("full_size")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 def size() -> Size:
     """CHATTERBUS_CHAOS=full, or quick."""

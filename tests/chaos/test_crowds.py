@@ -13,17 +13,15 @@ from tests.chaos.sizes import Size
 SOAK_S = float(os.environ.get("CHATTERBUS_CHAOS_SOAK", "120"))
 
 
+@pytest.mark.full_size
 @pytest.mark.timeout(600)
 async def test_a_crowd_that_is_cut_at_once_comes_back_and_has_missed_nothing(cluster: Cluster, size: Size) -> None:
-    if not size.is_full:
-        pytest.skip("at full size only: make chaos")
     await held(crowds.crowd_returns, cluster, size)
 
 
+@pytest.mark.full_size
 @pytest.mark.timeout(SOAK_S + 600)
 async def test_faults_at_random_lose_nothing_and_leave_nothing_behind(cluster: Cluster, size: Size) -> None:
-    if not size.is_full and "CHATTERBUS_CHAOS_SOAK" not in os.environ:
-        pytest.skip("at full size only: make chaos")
     await held(crowds.soak, cluster, size)
 
 

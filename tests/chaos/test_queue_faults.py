@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import figures
-from tests.chaos.cluster import Cluster
 from tests.chaos.figures import Figures
-from tests.chaos.keeping import held
-from tests.chaos.scenarios import full_queue, queue, restore, streams
+from tests.chaos.scenarios import full_queue, queue, restore
 from tests.chaos.sizes import Size
 
 ALL = [
@@ -33,15 +31,11 @@ async def test_every_message_is_stored_once_under_one_seq_when(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", restore.CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if case.quick else pytest.mark.full_size) for name, case in restore.CASES.items()],
+)
 async def test_what_was_acked_stays_and_what_comes_is_stored_with(name: str, tmp_path: Path, size: Size) -> None:
-    if not (size.is_full or restore.CASES[name].quick):
-        pytest.skip("at full size only: make chaos")
     result = await restore.restored(tmp_path, size, name)
     if size.is_full:
         figures.append(result)
-
-
-@pytest.mark.timeout(600)
-async def test_what_is_deleted_by_hand_is_made_again_without_another_hand(cluster: Cluster, size: Size) -> None:
-    await held(streams.deleted_by_hand, cluster, size)

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from tests.chaos.cluster import GATEWAYS, PERSISTERS, Cluster
-from tests.chaos.sizes import Size
 from tests.kit.waiting import until
 
 NATS_RED_S = 20.0  # two unanswered pings, 5 s apart
@@ -59,7 +58,7 @@ async def frozen(cluster: Cluster, *names: str) -> AsyncIterator[None]:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("how", [away, frozen], ids=["away", "frozen"])
+@pytest.mark.parametrize("how", [away, pytest.param(frozen, marks=pytest.mark.full_size)], ids=["away", "frozen"])
 @pytest.mark.parametrize(
     ("names", "wanted", "within_s"),
     [
@@ -70,10 +69,8 @@ async def frozen(cluster: Cluster, *names: str) -> AsyncIterator[None]:
     ids=["nats", "the database", "all persisters"],
 )
 async def test_who_needs_it_is_unready_and_ready_again_without_a_hand(
-    cluster: Cluster, size: Size, names: tuple[str, ...], wanted: set[str], within_s: float, how: Callable[..., Any]
+    cluster: Cluster, names: tuple[str, ...], wanted: set[str], within_s: float, how: Callable[..., Any]
 ) -> None:
-    if how is frozen and not size.is_full:
-        pytest.skip("at full size only: make chaos")
     seen: set[str] = set()
     async with how(cluster, *names):
         began = time.monotonic()
