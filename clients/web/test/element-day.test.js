@@ -1,7 +1,7 @@
 process.env.TZ = "Europe/Berlin";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Calendar } from "../src/element/day.js";
+import { Calendar, regional } from "../src/element/day.js";
 
 const NOW = Date.parse("2026-03-29T10:00:00Z");
 const calendar = (locale = "en") => new Calendar(locale, () => NOW);
@@ -18,9 +18,10 @@ test("today and yesterday are said in the reader's words, also over the change o
   assert.match(calendar().day("2026-03-20T12:00:00Z"), /Friday.*March 20.*2026/);
 });
 
-test("a list says the time today, the weekday this week, the date before", () => {
+test("a list says the time today, the weekday this week, the day this year, the date before", () => {
   assert.match(calendar("en").short("2026-03-29T07:05:00Z"), /9:05\sAM/);
   assert.equal(calendar().short("2026-03-25T12:00:00Z"), "Wed");
+  assert.equal(calendar().short("2026-01-06T12:00:00Z"), "Jan 6");
   assert.match(calendar().short("2025-12-24T12:00:00Z"), /Dec 24, 2025/);
 });
 
@@ -33,4 +34,21 @@ test("how long ago is counted in the largest unit that fits", () => {
 
 test("a clock that is ahead makes nothing come from the future", () => {
   assert.equal(calendar().ago("2026-03-29T10:05:00Z"), "this minute");
+});
+
+test("the page's language is taken as the reader's region has it", () => {
+  assert.equal(regional("en", ["de-DE", "en-GB", "en-US"]), "en-GB");
+  assert.equal(regional("en-US", ["en-GB"]), "en-US");
+  assert.equal(regional("fr", ["en-GB"]), "fr");
+  for (const none of [null, undefined, ""]) assert.equal(regional(none, ["en-GB"]), undefined);
+});
+
+test("a day ends at the reader's midnight, and what was today is yesterday", () => {
+  let now = Date.parse("2026-03-28T22:59:00Z");
+  const berlin = new Calendar("en", () => now);
+  const { today } = berlin;
+  assert.equal(berlin.day("2026-03-28T12:00:00Z"), "Today");
+  now += 2 * 60e3;
+  assert.equal(berlin.today, today + 1);
+  assert.equal(berlin.day("2026-03-28T12:00:00Z"), "Yesterday");
 });

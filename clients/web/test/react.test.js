@@ -43,12 +43,16 @@ class FakeClient extends EventTarget {
   threads = new Map();
   seen = new Map();
   watches = [];
+  askers = new Set();
   thread(id) {
     if (!this.threads.has(id)) this.threads.set(id, Object.assign(new FakeThread(), { id }));
     return this.threads.get(id);
   }
   presence(userId) { return this.seen.get(userId); }
-  watchPresence(ids) { this.watches.push(ids); }
+  watchPresence(ids, asker) {
+    this.watches.push(ids);
+    this.askers.add(asker);
+  }
 }
 
 class ScriptedSocket {
@@ -169,6 +173,7 @@ test("two components that use presence share one watch, which ends with the last
   assert.deepEqual(client.watches.at(-1).sort(), ["bob", "dave"]);
   two.unmount();
   assert.deepEqual(client.watches.at(-1), []);
+  assert.deepEqual([...client.askers], ["hooks"], "what elements and the page itself watch is theirs");
 });
 
 test("useChatClient connects one client, keeps it for equal options and closes it at the end", async () => {

@@ -3,7 +3,8 @@
  *
  * Promises: what is sent is stored once and in order, across reconnects and reloads; what is shown is true or says that it
  * is stale; receipts, typing, presence and unread counts keep themselves up to date. Nothing that people wrote is logged.
- * Each tab has a socket of its own.
+ * Tabs of an origin that speak for the same user share one socket (tab-link.js) and do not notice: each is a client of
+ * its own. Where the browser lacks what that takes, each has its own socket.
  */
 
 import { Delivery } from "./delivery.js";
@@ -11,14 +12,13 @@ import { ChatError } from "./errors.js";
 import { Following } from "./following.js";
 import { Http, THREADS, threadPath } from "./http.js";
 import { Identity } from "./identity.js";
-import { openStore } from "./outbox-store.js";
-import { isVisible, watchPage } from "./page.js";
 import { PresenceView } from "./presence.js";
 import { Receipts } from "./receipts.js";
 import { Socket } from "./socket.js";
 import { Thread } from "./thread.js";
 import { TypingView } from "./typing.js";
 import { UnreadView } from "./unread.js";
+import { isVisible } from "./visibility.js";
 
 /** @typedef {import("./types.js").ClientOptions} ClientOptions */
 /** @typedef {import("./types.js").ConnectionState} ConnectionState */
@@ -26,9 +26,10 @@ import { UnreadView } from "./unread.js";
 /** @typedef {import("./types.js").ClientEvents} ClientEvents */
 /** @typedef {import("./protocol.js").UnreadItem} UnreadItem */
 /** @typedef {import("./protocol.js").ThreadSummary} ThreadSummary */
+/** @typedef {import("./socket.js").Socket | import("./tab-link.js").TabLink} Link */
+/** What its parts may ask of a client. @typedef {import("./delivery.js").DeliveryHost & import("./following.js").FollowingHost & import("./thread.js").Host} Inside */
 
 const RECEIPTS_PAUSE_MS = 250;
-const ANSWER_MS = 15_000;
 const UNTOLD_MS = 10_000;
 const WATCHED_MAX = 200;
 
@@ -47,13 +48,16 @@ export class ChatClient extends EventTarget {
   /** When the next attempt is made, ms since 1970. @type {number | null} */ retryAt = null;
   /** Failed attempts since the last good one. */ attempt = 0;
   /** Of the last ping. @type {number | null} */ latencyMs = null;
-  /** Whether this tab holds the socket. */ leader = true;
+  /** Whether this tab holds the socket. */ leader = false;
   /** Of the server, by name, e.g. limits.content. @type {Record<string, number>} */ limits = {};
   #options;
   #clock;
   #identity;
   #http;
-  #socket;
+  /** @type {Link | null} */ #link = null;
+  /** @type {import("./tab-link.js").TabLink | null} */ #tabs = null;
+  #makeSocket;
+  /** @type {Inside} */ #inside;
   #delivery;
   #following;
   #unread = new UnreadView();
@@ -61,15 +65,16 @@ export class ChatClient extends EventTarget {
   #typing = new TypingView();
   #receipts = new Receipts();
   /** @type {Map<string, Thread>} */ #threads = new Map();
-  /** @type {Map<string, {resolve: () => void, reject: (error: ChatError) => void}>} */ #requests = new Map();
+  /** @type {import("./requests.js").Requests | null} */ #requests = null;
   /** Whose presence is wanted, by asker. @type {Map<string, readonly string[]>} */ #watched = new Map();
   /** @type {"away" | null} */ #declared = null;
   /** @type {string | null} */ #epoch = null;
   /** @type {unknown} */ #receiptsTimer = null;
   /** @type {unknown} */ #typingTimer = null;
+  /** @type {unknown} */ #untoldTimer = null;
   /** @type {(() => void) | null} */ #unwatchPage = null;
+  /** Online for the first time, or closed. */ #arrived = () => {};
   #isOpen = false;
-  #refs = 0;
 
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
@@ -78,33 +83,38 @@ export class ChatClient extends EventTarget {
     const clock = (this.#clock = options.clock ?? CLOCK);
     const random = options.random ?? Math.random;
     const base = new URL(options.url ?? globalThis.location.origin).origin;
-    this.#identity = new Identity(options);
-    this.#http = new Http(base, this.#identity, options.fetch ?? ((input, init) => fetch(input, init)), clock);
-    this.#socket = new Socket(
-      `${base.replace(/^http/, "ws")}/ws`,
-      this.#identity,
-      options.WebSocket ?? globalThis.WebSocket,
+    const identity = (this.#identity = new Identity(options));
+    const http = (this.#http = new Http(base, identity, options.fetch ?? ((input, init) => fetch(input, init)), clock));
+    this.#makeSocket = (/** @type {import("./socket.js").LinkObserver} */ observer) =>
+      new Socket(`${base.replace(/^http/, "ws")}/ws`, identity, options.WebSocket ?? globalThis.WebSocket, clock, random, observer);
+    this.#inside = {
+      http,
       clock,
-      random,
-      {
-        changed: (news) => this.#linkChanged(news),
-        opened: (success) => this.#opened(success),
-        lost: () => this.#lost(),
-        received: (frame) => this.#received(frame),
-        measured: (ms) => void (this.latencyMs = ms),
+      send: (frame) => this.#send(frame),
+      told: (threadId) => {
+        const thread = this.#threads.get(threadId);
+        thread?.touch("messages");
+        return thread?.openings;
       },
-    );
-    const send = (/** @type {any} */ frame) => this.#isOpen && this.#socket.send(frame);
-    const told = (/** @type {string} */ threadId) => this.#threads.get(threadId)?.touch("messages");
-    this.#delivery = new Delivery(random, clock, this.#http, send, told, options.httpFallback ?? true);
-    this.#following = new Following({
-      http: this.#http,
-      clock,
-      send,
+      share: (note) => {
+        if (note.frame) this.#received(note.frame);
+        this.#tabs?.note(note);
+      },
       applied: (thread, event) => this.#applied(thread, event),
       moved: () => this.#settle(),
       lost: (threadId, code) => this.#tell("lost", { threadId, code }),
-    });
+      userId: () => this.me?.userId ?? identity.userId,
+      opened: (thread) => this.#threadOpened(thread),
+      closed: (thread) => this.#following.close(thread),
+      writers: (threadId) => this.#typing.writers(threadId),
+      mark: (threadId, read, delivered) => this.#mark(threadId, read, delivered),
+      forgetMark: (threadId) => this.#receipts.forget(threadId),
+      typing: (threadId, isTyping) => this.#send({ type: "typing", threadId, isTyping }),
+      changed: ({ id: threadId }) => this.#tell("thread", { threadId }),
+      withProgress: !options.fetch && !!globalThis.XMLHttpRequest,
+    };
+    this.#delivery = new Delivery(random, this.#inside, options.httpFallback ?? true);
+    this.#following = new Following(this.#inside);
   }
 
   // --- what there is ---
@@ -131,25 +141,8 @@ export class ChatClient extends EventTarget {
   /** The same object each time. @param {string} threadId @returns {Thread} */
   thread(threadId) {
     let thread = this.#threads.get(threadId);
-    if (!thread) this.#threads.set(threadId, (thread = new Thread(threadId, this.#hostOf())));
+    if (!thread) this.#threads.set(threadId, (thread = new Thread(threadId, this.#inside, this.#delivery)));
     return thread;
-  }
-
-  #hostOf() {
-    return {
-      http: this.#http,
-      delivery: this.#delivery,
-      clock: this.#clock,
-      userId: () => this.me?.userId ?? this.#identity.userId,
-      opened: (/** @type {Thread} */ thread) => this.#threadOpened(thread),
-      closed: (/** @type {Thread} */ thread) => this.#following.close(thread),
-      writers: (/** @type {string} */ threadId) => this.#typing.writers(threadId),
-      mark: (/** @type {string} */ threadId, /** @type {number} */ read, /** @type {number} */ delivered) => this.#mark(threadId, read, delivered),
-      forgetMark: (/** @type {string} */ threadId) => this.#receipts.forget(threadId),
-      typing: (/** @type {string} */ threadId, /** @type {boolean} */ isTyping) => void this.#send({ type: "typing", threadId, isTyping }),
-      changed: (/** @type {Thread} */ thread) => this.#tell("thread", { threadId: thread.id }),
-      withProgress: !this.#options.fetch && !!globalThis.XMLHttpRequest,
-    };
   }
 
   // --- life ---
@@ -158,58 +151,97 @@ export class ChatClient extends EventTarget {
   async connect() {
     if (this.connectionState !== "idle") return;
     this.#change("connecting", "", null);
-    const done = new Promise((resolve) => {
-      const settled = () => {
-        if (this.connectionState !== "online" && this.connectionState !== "closed") return;
-        this.removeEventListener("state", settled);
-        resolve(undefined);
-      };
-      this.addEventListener("state", settled);
-    });
-    this.#unwatchPage = watchPage((event) => this.#pageTold(event));
-    void this.#openStore();
-    this.#delivery.socketLost(); // a socket that never opens is never lost: HTTP's turn comes all the same
-    this.#socket.start();
+    const done = new Promise((resolve) => (this.#arrived = () => resolve(undefined)));
+    const owner = this.#beginLater();
+    if (this.#options.shareTabs ?? !this.#options.WebSocket) {
+      // One socket for all tabs, if that can be.
+      void Promise.all([import("./tab-link.js"), owner])
+        .then(([{ TabLink }, whose]) => this.#use((this.#tabs = new TabLink(whose, this.#options, this.#makeSocket, this.#clock, this.#observer))))
+        .catch(() => this.#openSocket());
+    } else {
+      this.#openSocket();
+    }
     await done;
   }
 
-  async #openStore() {
-    const whoever = await this.#identity.whoever().catch(() => undefined);
-    const owner = whoever === undefined ? null : `${this.#http.base} ${whoever}`;
-    const store = await openStore(this.#options.storage, owner);
-    if (this.connectionState === "closed") store.close();
-    else await this.#delivery.open(store);
+  /** @returns {Promise<string | null>} whose outbox and tabs */
+  async #beginLater() {
+    try {
+      const { openStore, ownerOf, post, Requests, watchPage } = await import("./later.js");
+      this.#requests = new Requests(this.#clock);
+      if (this.connectionState !== "closed") this.#unwatchPage = watchPage((event) => this.#pageTold(event));
+      const owner = await ownerOf(this.#http.base, this.#identity);
+      void this.#delivery.open(await openStore(this.#options.storage, owner), post);
+      return owner;
+    } catch {
+      void this.#delivery.open();
+      return null;
+    }
+  }
+
+  #openSocket() {
+    if (this.connectionState === "closed") return;
+    this.#tabs = null;
+    this.#led(true);
+    this.#use(this.#makeSocket(this.#observer));
+  }
+
+  /** @param {Link} link */
+  #use(link) {
+    if (this.connectionState === "closed") return;
+    this.#link = link;
+    link.start();
+  }
+
+  /** Whether this tab has the socket, or will. @param {boolean} isLeader */
+  #led(isLeader) {
+    this.leader = isLeader;
+    if (!isLeader) return this.#delivery.rest();
+    this.#delivery.socketLost(); // a socket that never opens is never lost: HTTP's turn comes all the same
+    void this.#delivery.takeOver();
   }
 
   /** Try at once instead of at `retryAt`. */
   retryNow() {
-    this.#socket.wake();
+    this.#link?.wake();
   }
 
   /** End for good. What is in the outbox stays in its store. */
   close() {
     if (this.connectionState === "closed") return;
-    this.#socket.stop();
+    this.#link?.stop();
     this.#delivery.close();
     this.#end();
   }
 
   #end() {
     this.#unwatchPage?.();
-    this.#clock.clearTimeout(this.#receiptsTimer);
-    this.#clock.clearTimeout(this.#typingTimer);
-    for (const { reject } of this.#requests.values()) reject(new ChatError("CLOSED", "the client was closed"));
-    this.#requests.clear();
+    for (const timer of [this.#receiptsTimer, this.#typingTimer, this.#untoldTimer]) this.#clock.clearTimeout(timer);
+    this.#requests?.end(new ChatError("CLOSED", "closed"));
     this.#change("closed", "", null);
   }
 
-  /** @param {"visible" | "hidden" | "online" | "offline"} event */
+  /** @param {import("./page.js").PageEvent} event */
   #pageTold(event) {
-    if (event !== "hidden") this.#socket.wake();
+    if (event === "aside") this.#link?.pause();
+    else if (event !== "hidden") this.#link?.wake();
     if (event === "visible") for (const thread of this.#following.threads) this.#readShown(thread);
   }
 
   // --- the connection ---
+
+  /** What a link tells, and what tabs ask of each other. @type {import("./tab-link.js").LinkHost} */
+  #observer = {
+    changed: (news) => this.#linkChanged(news),
+    opened: (success) => this.#opened(success),
+    lost: () => this.#lost(),
+    received: (frame) => this.#received(frame),
+    measured: (ms) => void (this.latencyMs = ms),
+    led: (isLeader) => this.#led(isLeader),
+    noted: (note) => (note.frame ? this.#received(note.frame) : this.#delivery.noted(note)),
+    orphaned: () => void this.#delivery.takeOver(),
+    unable: () => this.#openSocket(),
+  };
 
   /** @param {import("./socket.js").LinkNews} news */
   #linkChanged({ state, reason, retryAt, attempt, code }) {
@@ -239,20 +271,19 @@ export class ChatClient extends EventTarget {
     if (this.#declared) this.#send({ type: "presence_set", status: this.#declared });
     this.#receipts.tellAgain();
     this.#tellReceipts();
-    this.#delivery.socketOpened();
-    this.#clock.setTimeout(() => this.#forgetUntold(), UNTOLD_MS);
+    if (this.leader) this.#delivery.socketOpened();
+    else this.#delivery.shareAll();
+    this.#untoldTimer = this.#clock.setTimeout(() => this.#forgetUntold(), UNTOLD_MS);
     this.#settle();
   }
 
   #lost() {
     this.#isOpen = false;
+    this.#clock.clearTimeout(this.#untoldTimer); // the next connection has its own time to tell
     this.#following.disconnected();
-    this.#delivery.socketLost();
+    if (this.leader) this.#delivery.socketLost();
     for (const threadId of this.#typing.clear()) this.#threads.get(threadId)?.touch("typing");
-    for (const { reject } of this.#requests.values()) {
-      reject(new ChatError("NETWORK", "the connection was lost", { retryable: true, fate: "unknown" }));
-    }
-    this.#requests.clear();
+    this.#requests?.end(new ChatError("NETWORK", "no connection", { retryable: true, fate: "unknown" }));
   }
 
   #settle() {
@@ -267,6 +298,7 @@ export class ChatClient extends EventTarget {
     if (state !== this.connectionState || retryAt !== null) {
       this.connectionState = state;
       this.#tell("state", { state, reason, retryAt });
+      if (state === "online" || state === "closed") this.#arrived();
     }
     if (stale !== this.stale) {
       this.stale = stale;
@@ -276,45 +308,41 @@ export class ChatClient extends EventTarget {
 
   /** @param {any} frame */
   #send(frame) {
-    return this.#isOpen && this.#socket.send(frame);
+    return this.#isOpen && !!this.#link?.send(frame);
   }
 
   // --- what comes ---
 
   /** @param {import("./protocol.js").ServerFrame} frame */
   #received(frame) {
-    const handler = HANDLERS[frame.type];
-    if (handler) handler(this.#inside, /** @type {any} */ (frame));
-    else if ("rev" in frame && "threadId" in frame) this.#following.receive(frame);
+    try {
+      if (Object.hasOwn(this.#handlers, frame.type)) this.#handlers[frame.type](frame);
+      else if ("rev" in frame && "threadId" in frame) this.#following.receive(frame);
+    } catch {
+      // Of a newer server, or broken. If it was an event of a thread, its rev is missing now, and is fetched.
+      this.#tell("error", { code: "BAD_FRAME", message: `a ${frame.type} could not be understood`, retryable: false });
+    }
   }
 
-  /** What the handlers below may touch. */
-  #inside = {
+  /** By type; events of threads are following's. @type {Record<string, (frame: any) => void>} */
+  #handlers = {
     /** @param {import("./protocol.js").Subscribed} frame */
     subscribed: (frame) => {
       this.#following.subscribed(frame);
       const thread = this.#threads.get(frame.threadId);
-      if (thread?.openings) this.#readShown(thread);
+      if (thread) this.#readShown(thread);
     },
     /** @param {import("./protocol.js").MessageAck} frame */
-    acked: (frame) => this.#delivery.acked(frame),
-    /** @param {{ref?: string | null}} frame */
-    answered: ({ ref }) => {
-      const request = ref ? this.#requests.get(ref) : undefined;
-      if (ref && this.#requests.delete(ref)) request?.resolve();
-    },
+    message_ack: (frame) => this.#delivery.acked(frame),
+    /** @param {import("./protocol.js").Ack} frame */
+    ack: ({ ref }) => this.#requests?.answered(ref),
     /** @param {import("./protocol.js").Error} frame */
-    refused: (frame) => {
+    error: (frame) => {
       const error = ChatError.said(/** @type {any} */ (frame));
       const { ref, clientMessageId } = frame;
       if (clientMessageId && this.#delivery.refused(clientMessageId, error)) return;
       if (this.#following.refused(ref, error)) return;
-      const request = ref ? this.#requests.get(ref) : undefined;
-      if (ref && request) {
-        this.#requests.delete(ref);
-        return request.reject(error);
-      }
-      this.#tell("error", error.problem);
+      if (!this.#requests?.answered(ref, error)) this.#tell("error", error.problem);
     },
     /** @param {import("./protocol.js").TypingNotice} frame */
     typing: (frame) => {
@@ -333,12 +361,14 @@ export class ChatClient extends EventTarget {
       if (this.#unread.receive(frame)) this.#tellUnread(frame.threadId);
     },
     /** @param {import("./protocol.js").UnreadSnapshot} frame */
-    snapshot: (frame) => {
+    unread_snapshot: (frame) => {
       this.#unread.receiveSnapshot(frame);
       this.#tellUnread(null);
     },
     /** @param {import("./protocol.js").Resync} frame */
     resync: ({ threadId }) => this.#following.resync(threadId ?? undefined),
+    /** @param {{threadId: string, rev?: number}} frame */
+    elsewhere: (frame) => this.#following.elsewhere(frame),
   };
 
   /** @param {Thread} thread @param {any} event */
@@ -362,7 +392,7 @@ export class ChatClient extends EventTarget {
       }
     } else if (event.type === "member_removed" && event.data.userId === this.me?.userId) {
       thread.touch("members");
-      this.#following.lose(thread, new ChatError("NOT_A_MEMBER", "not a member any more"));
+      this.#following.lose(thread, new ChatError("NOT_A_MEMBER", "no member"));
     } else {
       thread.touch("messages", "members", "title");
     }
@@ -422,7 +452,6 @@ export class ChatClient extends EventTarget {
   }
 
   #forgetUntold() {
-    if (!this.#isOpen) return;
     for (const userId of this.#presence.forgetUntold()) {
       this.#tell("presence", { userId, presence: { status: "offline", lastSeenAt: null } });
     }
@@ -431,14 +460,8 @@ export class ChatClient extends EventTarget {
   /** @param {"online" | "away" | "dnd" | "invisible"} status @returns {Promise<void>} */
   async setPresence(status) {
     this.#declared = status === "away" ? status : null;
-    const ref = `r${(this.#refs += 1)}`;
-    if (!this.#send({ type: "presence_set", status, ref })) throw new ChatError("NETWORK", "no connection", { retryable: true });
-    await new Promise((resolve, reject) => {
-      this.#requests.set(ref, { resolve: () => resolve(undefined), reject });
-      this.#clock.setTimeout(() => {
-        if (this.#requests.delete(ref)) reject(new ChatError("TIMEOUT", "no answer", { retryable: true, fate: "unknown" }));
-      }, ANSWER_MS);
-    });
+    if (!this.#requests) throw new ChatError("NETWORK", "no connection", { retryable: true });
+    await this.#requests.ask({ type: "presence_set", status }, this.#inside.send);
   }
 
   /** @param {string | null} threadId */
@@ -474,16 +497,3 @@ export class ChatClient extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
-
-/** @type {Record<string, (inside: any, frame: any) => void>} */
-const HANDLERS = {
-  subscribed: (inside, frame) => inside.subscribed(frame),
-  message_ack: (inside, frame) => inside.acked(frame),
-  ack: (inside, frame) => inside.answered(frame),
-  error: (inside, frame) => inside.refused(frame),
-  typing: (inside, frame) => inside.typing(frame),
-  presence: (inside, frame) => inside.presence(frame),
-  unread: (inside, frame) => inside.unread(frame),
-  unread_snapshot: (inside, frame) => inside.snapshot(frame),
-  resync: (inside, frame) => inside.resync(frame),
-};

@@ -3,67 +3,76 @@
  *
  * Promises: a message is kept in the store before it leaves, leaves in order with the same clientMessageId however often,
  * and is let go when the server has stored it, refused it for good (it is kept with its error then) or the page takes
- * it back. Without a socket for 10 s it goes by POST, same id. Does not promise that two tabs do not send the same
- * message: the server stores it once.
+ * it back. Without a socket for 10 s it goes by POST, same id. Of tabs that share a socket each keeps what all of them
+ * wrote, and one at a time leads: it alone sends. When another takes over, what is unanswered goes out again from there;
+ * the server stores it once.
  */
 
-import { ChatError } from "./errors.js";
-import { MESSAGES } from "./http.js";
 import { Outbox } from "./outbox.js";
 
 /** @typedef {import("./types.js").OutboxEntry} OutboxEntry */
-/** @typedef {{entry: OutboxEntry, stored: {id: string, seq: number} | null}} Kept */
+/** `foreign`: another tab wrote it, or an earlier page. @typedef {{entry: OutboxEntry, stored: {id: string, seq: number} | null, foreign?: boolean}} Kept */
+/** What tabs tell each other: written or tried again, taken back, answered. @typedef {{entry?: OutboxEntry, discard?: string, frame?: any}} Note */
+/**
+ * @typedef {object} DeliveryHost
+ * @property {import("./types.js").Clock} clock
+ * @property {import("./http.js").Http} http
+ * @property {(frame: import("./protocol.js").SendMessage) => boolean} send whether it left by the socket
+ * @property {(threadId: string) => unknown} told something of a thread's own messages changed; whether anybody looks
+ * @property {(note: Note) => void} share with the other tabs; an answer: with this one too
+ */
 
 const FALLBACK_AFTER_MS = 10_000;
 const ASK_QUEUED_AGAIN_MS = 15_000;
 
 export class Delivery {
   #outbox;
+  #host;
   #clock;
-  #http;
-  #send;
-  #told;
   #fallback;
-  /** @type {import("./types.js").OutboxStore | null} */ #store = null;
+  /** @type {import("./types.js").OutboxStore | undefined} */ #store;
   /** In the order of writing. @type {Map<string, Kept>} */ #kept = new Map();
-  /** @type {Promise<unknown>} */ #writes = Promise.resolve();
+  /** @type {() => void} */ #begin = () => {};
+  /** Nothing is written, nor sent, before what an earlier page left is known. @type {Promise<unknown>} */
+  #writes = new Promise((resolve) => (this.#begin = () => resolve(undefined)));
+  #lastAt = 0;
   /** @type {unknown} */ #timer = null;
   /** @type {unknown} */ #fallbackTimer = null;
   /** @type {"none" | "socket" | "http"} */ #channel = "none";
+  /** @type {typeof import("./post.js").post | undefined} */ #postOne;
   #posting = false;
+  #isClosed = false;
 
-  /**
-   * @param {() => number} random @param {import("./types.js").Clock} clock @param {import("./http.js").Http} http
-   * @param {(frame: import("./protocol.js").SendMessage) => boolean} send whether it left by the socket
-   * @param {(threadId: string) => void} told something of a thread's own messages changed @param {boolean} fallback
-   */
-  constructor(random, clock, http, send, told, fallback) {
+  /** @param {() => number} random @param {DeliveryHost} host @param {boolean} fallback whether HTTP may be used */
+  constructor(random, host, fallback) {
     this.#outbox = new Outbox(random);
-    this.#clock = clock;
-    this.#http = http;
-    this.#send = send;
-    this.#told = told;
+    this.#host = host;
+    this.#clock = host.clock;
     this.#fallback = fallback;
   }
 
-  /** Take over what an earlier page left. @param {import("./types.js").OutboxStore} store */
-  async open(store) {
+  /** What a page needs to keep messages and to post them; without it they wait in memory, for a socket. @param {import("./types.js").OutboxStore} [store] @param {typeof import("./post.js").post} [post] */
+  async open(store, post) {
+    if (this.#isClosed) return store?.close();
     this.#store = store;
-    for (const entry of await store.all().catch(() => [])) {
-      if (this.#kept.has(entry.clientMessageId)) continue;
-      this.#kept.set(entry.clientMessageId, { entry, stored: null });
-      if (!entry.error) this.#outbox.add(entry);
-      this.#told(entry.threadId);
-    }
-    // Written before the store was there.
-    for (const { entry } of this.#kept.values()) this.#keep(entry);
+    this.#postOne = post;
+    await this.takeOver();
+    this.#begin();
+  }
+
+  /** What an earlier page left, or a tab that is gone. */
+  async takeOver() {
+    const left = (await this.#store?.all().catch(() => [])) ?? [];
+    const known = this.#kept;
+    this.#kept = new Map();
+    for (const entry of left) if (!known.has(entry.clientMessageId)) this.#take(entry);
+    for (const [id, kept] of known) this.#kept.set(id, kept);
     this.#flush();
   }
 
   close() {
-    this.#channel = "none";
-    this.#clock.clearTimeout(this.#timer);
-    this.#clock.clearTimeout(this.#fallbackTimer);
+    this.rest();
+    this.#isClosed = true;
     this.#writes.then(() => this.#store?.close());
   }
 
@@ -77,14 +86,17 @@ export class Delivery {
     return this.#outbox.size;
   }
 
-  /** @param {OutboxEntry} entry */
-  add(entry) {
+  /** @param {OutboxEntry} written */
+  add(written) {
+    const at = (this.#lastAt = Math.max(written.at, this.#lastAt + 1)); // the store's order
+    const entry = { ...written, at };
     this.#kept.set(entry.clientMessageId, { entry, stored: null });
-    this.#told(entry.threadId);
+    this.#host.told(entry.threadId);
     this.#keep(entry).then(() => {
       if (!this.#kept.has(entry.clientMessageId)) return;
       this.#outbox.add(entry);
       this.#flush();
+      this.#host.share({ entry });
     });
   }
 
@@ -100,9 +112,8 @@ export class Delivery {
   discard(id) {
     const kept = this.#kept.get(id);
     if (!kept || kept.stored) return;
-    this.#outbox.remove(id);
-    this.#forget(kept.entry);
-    this.#flush();
+    this.shown(id);
+    this.#host.share({ discard: id });
   }
 
   /** The view shows it now. @param {string} id */
@@ -110,9 +121,42 @@ export class Delivery {
     const kept = this.#kept.get(id);
     if (!kept) return;
     this.#outbox.remove(id);
-    this.#forget(kept.entry);
+    this.#kept.delete(id);
+    this.#drop(id);
+    this.#host.told(kept.entry.threadId);
     // Its answer may come after it, or never: the next one must not wait for that.
     this.#flush();
+  }
+
+  // --- other tabs ---
+
+  /** @param {Note} note */
+  noted({ entry, discard }) {
+    if (discard) this.shown(discard);
+    if (!entry) return;
+    const known = this.#kept.get(entry.clientMessageId);
+    if (known && !known.stored && !known.entry.error) return;
+    this.#take(entry);
+    this.#flush();
+  }
+
+  /** @param {OutboxEntry} entry */
+  #take(entry) {
+    this.#kept.set(entry.clientMessageId, { entry, stored: null, foreign: true });
+    if (!entry.error) this.#outbox.add(entry);
+    this.#host.told(entry.threadId);
+  }
+
+  /** To a leader that may not have it. */
+  shareAll() {
+    for (const { entry, stored } of this.#kept.values()) if (!stored && !entry.error) this.#host.share({ entry });
+  }
+
+  /** Another tab leads. */
+  rest() {
+    this.#channel = "none";
+    this.#clock.clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#fallbackTimer);
   }
 
   // --- channels ---
@@ -120,22 +164,20 @@ export class Delivery {
   /** A socket is open: whatever is unanswered goes out again. */
   socketOpened() {
     this.#clock.clearTimeout(this.#fallbackTimer);
-    this.#channel = "socket";
-    this.#outbox.begin();
-    this.#flush();
+    this.#use("socket");
   }
 
   /** The socket is gone. */
   socketLost() {
-    this.#channel = "none";
-    this.#clock.clearTimeout(this.#timer);
-    if (!this.#fallback) return;
-    this.#clock.clearTimeout(this.#fallbackTimer);
-    this.#fallbackTimer = this.#clock.setTimeout(() => {
-      this.#channel = "http";
-      this.#outbox.begin();
-      this.#flush();
-    }, FALLBACK_AFTER_MS);
+    this.rest();
+    if (this.#fallback) this.#fallbackTimer = this.#clock.setTimeout(() => this.#use("http"), FALLBACK_AFTER_MS);
+  }
+
+  /** @param {"socket" | "http"} channel */
+  #use(channel) {
+    this.#channel = channel;
+    this.#outbox.begin();
+    this.#flush();
   }
 
   // --- answers ---
@@ -153,19 +195,20 @@ export class Delivery {
       kept.stored = { id: ack.serverMessageId ?? "", seq: ack.seq ?? 0 };
       this.#drop(id);
     }
-    this.#told(kept.entry.threadId);
+    const isWatched = this.#host.told(kept.entry.threadId);
+    if (kept.stored && kept.foreign && !isWatched) this.#kept.delete(id);
     this.#flush();
   }
 
-  /** @param {string} id @param {ChatError} error @returns {boolean} whether it is one of ours */
+  /** @param {string} id @param {import("./errors.js").ChatError} error @returns {boolean} whether it is one of ours */
   refused(id, error) {
     const kept = this.#kept.get(id);
     if (!kept || kept.stored) return false;
-    if (this.#outbox.refused(id, error.retryable, error.retryAfterMs, this.#clock.now())) {
+    if (this.#outbox.refused(id, error.mayPass, error.retryAfterMs, this.#clock.now())) {
       kept.entry = { ...kept.entry, error: error.problem, queued: undefined };
       this.#keep(kept.entry);
     }
-    this.#told(kept.entry.threadId);
+    this.#host.told(kept.entry.threadId);
     this.#flush();
     return true;
   }
@@ -177,53 +220,40 @@ export class Delivery {
     if (this.#channel === "http") void this.#post();
     if (this.#channel !== "socket") return;
     for (const entry of this.#outbox.due(this.#clock.now())) {
-      if (!this.#send(entry.frame)) this.#outbox.putBack(entry.clientMessageId);
+      if (!this.#host.send(entry.frame)) this.#outbox.putBack(entry.clientMessageId);
     }
+    this.#flushLater(10);
+  }
+
+  /** @param {number} atLeastMs */
+  #flushLater(atLeastMs) {
     const wait = this.#outbox.nextAt - this.#clock.now();
-    if (wait < Infinity) this.#timer = this.#clock.setTimeout(() => this.#flush(), Math.max(wait, 10));
+    if (wait < Infinity) this.#timer = this.#clock.setTimeout(() => this.#flush(), Math.max(wait, atLeastMs));
   }
 
   async #post() {
-    if (this.#posting) return;
+    const post = this.#postOne;
+    if (this.#posting || !post) return;
     this.#posting = true;
     for (let due; this.#channel === "http" && (due = this.#outbox.due(this.#clock.now())).length; ) {
-      for (const entry of due) await this.#postOne(entry);
+      for (const entry of due) this.#host.share({ frame: await post(this.#host.http, entry) });
     }
     this.#posting = false;
-    const wait = this.#outbox.nextAt - this.#clock.now();
-    if (this.#channel === "http" && wait < Infinity) {
-      this.#timer = this.#clock.setTimeout(() => this.#flush(), Math.max(wait, 100));
-    }
-  }
-
-  /** @param {OutboxEntry} entry */
-  async #postOne({ clientMessageId, threadId, frame }) {
-    const { type: _, ...body } = frame;
-    try {
-      const answer = await this.#http.call("POST", MESSAGES, { body });
-      const status = answer?.seq ? "sent" : "queued";
-      this.acked({ type: "message_ack", clientMessageId, threadId, status, serverMessageId: answer?.id, seq: answer?.seq });
-    } catch (error) {
-      const problem = error instanceof ChatError ? error : new ChatError("NETWORK", "no answer", { retryable: true });
-      this.refused(clientMessageId, problem);
-    }
+    if (this.#channel === "http") this.#flushLater(100);
   }
 
   /** In the order of writing. @param {OutboxEntry} entry @returns {Promise<unknown>} resolves whether it was kept or not */
   #keep({ queued: _, ...entry }) {
-    const kept = () => this.#store?.put(entry).catch(() => {});
-    return (this.#writes = this.#writes.then(kept));
+    return this.#write((store) => store.put(entry));
   }
 
   /** @param {string} id */
   #drop(id) {
-    this.#writes = this.#writes.then(() => this.#store?.remove(id).catch(() => {}));
+    void this.#write((store) => store.remove(id));
   }
 
-  /** @param {OutboxEntry} entry */
-  #forget({ clientMessageId, threadId }) {
-    this.#kept.delete(clientMessageId);
-    this.#drop(clientMessageId);
-    this.#told(threadId);
+  /** @param {(store: import("./types.js").OutboxStore) => Promise<void>} work */
+  #write(work) {
+    return (this.#writes = this.#writes.then(() => this.#store && work(this.#store).catch(() => {})));
   }
 }

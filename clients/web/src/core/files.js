@@ -6,7 +6,8 @@
  */
 
 import { ChatError } from "./errors.js";
-import { FILES, refusalOf } from "./http.js";
+import { FILES } from "./http.js";
+import { refusalOf } from "./refusal.js";
 
 /** @typedef {import("./protocol.js").AttachmentState} AttachmentState */
 /** @typedef {import("./types.js").UploadOptions} UploadOptions */
@@ -21,7 +22,7 @@ export async function upload(http, threadId, file, options, withProgress) {
   options.onProgress?.(0, file.size);
   const state = await (withProgress
     ? http.renewing((headers) => sendXhr(http.url(FILES, query), headers, file, options))
-    : http.request(FILES, query, { method: "POST", body: file, headers: {}, signal: options.signal }).then((r) => r.json()));
+    : http.request(FILES, query, { method: "POST", body: file, signal: options.signal ?? new AbortController().signal }).then((r) => r.json()));
   options.onProgress?.(file.size, file.size);
   return state;
 }

@@ -26,6 +26,13 @@ const AGAIN_MAXIMUM_MS = 15_000;
  * @property {(threadId: string, code: string) => void} lost
  */
 
+/** What is to be read of a thread before it is true. @param {Thread} thread @returns {"first" | "changes" | "history" | null} */
+function missing({ timeline: { started, needs }, isReady, refusal }) {
+  if (!started || refusal) return null;
+  if (!isReady) return "first";
+  return needs === "changes" || needs === "history" ? needs : null;
+}
+
 export class Following {
   #host;
   /** @type {Map<string, Thread>} */ #open = new Map();
@@ -89,16 +96,24 @@ export class Following {
     }
   }
 
+  /** Another tab subscribed on our socket; without a rev: in vain. @param {{threadId: string, rev?: number}} frame */
+  elsewhere({ threadId, rev }) {
+    const thread = this.#open.get(threadId);
+    if (!thread) return;
+    if (rev === undefined) return this.#subscribe(thread);
+    thread.timeline.heardOf(rev);
+    this.#mend(thread);
+    this.#host.moved();
+  }
+
   /** @param {import("./protocol.js").Subscribed} frame */
   subscribed(frame) {
     const thread = this.#open.get(frame.threadId);
     if (frame.ref) this.#asked.delete(frame.ref);
     if (!thread) return;
-    const isFirst = !thread.timeline.started;
     thread.timeline.subscribed(frame);
     thread.touch("messages", "members", "receipts");
-    if (isFirst) void this.#begin(thread);
-    else this.#mend(thread);
+    void this.#mend(thread);
     this.#host.moved();
   }
 
@@ -107,7 +122,7 @@ export class Following {
     const thread = this.#open.get(frame.threadId);
     if (!thread) return;
     for (const event of thread.timeline.receive(frame)) this.#host.applied(thread, event);
-    if (thread.timeline.needs !== "nothing") this.#mend(thread);
+    void this.#mend(thread);
     this.#host.moved();
   }
 
@@ -116,7 +131,7 @@ export class Following {
     const thread = ref ? this.#asked.get(ref) : undefined;
     if (!ref || !thread) return false;
     this.#asked.delete(ref);
-    if (error.retryable) {
+    if (error.mayPass) {
       const connection = this.#connection;
       this.#host.clock.setTimeout(() => {
         if (connection === this.#connection && this.#isOpen && this.#open.has(thread.id)) this.#subscribe(thread);
@@ -145,30 +160,14 @@ export class Following {
     this.#host.send(frame);
   }
 
-  /** The newest messages, and what the thread is called. @param {Thread} thread */
-  async #begin(thread) {
-    await this.#trying(thread, async () => {
-      const [page, detail] = await Promise.all([
-        this.#host.http.get(`${threadPath(thread.id)}/messages`, { limit: PAGE }),
-        this.#host.http.get(threadPath(thread.id)),
-      ]);
-      thread.timeline.receiveHistory(page.items);
-      thread.receiveDetail(detail);
-      thread.settle();
-    });
-    this.#mend(thread);
-    this.#host.moved();
-  }
-
-  /** @param {Thread} thread */
+  /** Read what is missing, until nothing is. @param {Thread} thread */
   async #mend(thread) {
-    if (this.#mending.has(thread) || !this.#isOpen) return;
+    if (this.#mending.has(thread) || !this.#isOpen || !missing(thread)) return;
     this.#mending.add(thread);
     try {
       await this.#trying(thread, async () => {
-        for (let needs; (needs = thread.timeline.needs) === "changes" || needs === "history"; ) {
-          await (needs === "history" ? this.#readHistory(thread) : this.#readChanges(thread));
-        }
+        for (let what; (what = missing(thread)); ) await this.#read[what](thread);
+        this.#mending.delete(thread); // at once: what is told next may need it again
       });
     } finally {
       this.#mending.delete(thread);
@@ -176,39 +175,58 @@ export class Following {
     this.#host.moved();
   }
 
-  /** @param {Thread} thread */
-  async #readHistory(thread) {
-    const page = await this.#host.http.get(`${threadPath(thread.id)}/messages`, { limit: PAGE });
-    thread.timeline.replace(page.items);
-    thread.touch("messages");
-  }
+  #read = {
+    /** The newest messages, and what the thread is called. @param {Thread} thread */
+    first: async (thread) => {
+      const [page, detail] = await Promise.all([this.#get(thread, "/messages", { limit: PAGE }), this.#get(thread)]);
+      thread.timeline.receiveHistory(page.items);
+      thread.receiveDetail(detail);
+      thread.settle();
+    },
+    /** @param {Thread} thread */
+    history: async (thread) => {
+      const page = await this.#get(thread, "/messages", { limit: PAGE });
+      thread.timeline.replace(page.items);
+      thread.touch("messages");
+    },
+    /** @param {Thread} thread */
+    changes: async (thread) => {
+      const { timeline } = thread;
+      const { rev } = timeline;
+      timeline.fetching();
+      try {
+        const page = await this.#get(thread, "/changes", { sinceRev: timeline.resumeRev });
+        for (const event of timeline.receivePage(page)) this.#host.applied(thread, event);
+        // Read from a copy of the store that is behind, say: not again at once.
+        if (timeline.rev === rev && timeline.needs === "changes") throw new ChatError("STORE_UNAVAILABLE", "not there yet", { retryable: true });
+      } catch (error) {
+        timeline.resync();
+        throw error;
+      }
+      thread.touch("messages", "members", "receipts");
+    },
+  };
 
-  /** @param {Thread} thread */
-  async #readChanges(thread) {
-    const { timeline } = thread;
-    timeline.fetching();
-    try {
-      const page = await this.#host.http.get(`${threadPath(thread.id)}/changes`, { sinceRev: timeline.resumeRev });
-      for (const event of timeline.receivePage(page)) this.#host.applied(thread, event);
-    } catch (error) {
-      timeline.resync();
-      throw error;
-    }
-    thread.touch("messages", "members", "receipts");
-  }
-
-  /** Until it is done, the connection is another one, or it is refused for good. @param {Thread} thread @param {() => Promise<void>} work */
-  async #trying(thread, work) {
+  /** @param {Thread} thread @param {string} [path] @param {import("./http.js").Query} [query] @returns {Promise<any>} */
+  async #get(thread, path = "", query) {
     const connection = this.#connection;
+    const answer = await this.#host.http.get(threadPath(thread.id) + path, query);
+    // The store may be another one by now.
+    if (connection !== this.#connection) throw new ChatError("NETWORK", "of an earlier connection", { retryable: true });
+    return answer;
+  }
+
+  /** Until it is done, or refused for good, or there is no connection: the next one asks anew. @param {Thread} thread @param {() => Promise<void>} work */
+  async #trying(thread, work) {
     for (let wait = AGAIN_INITIAL_MS; ; wait = Math.min(wait * 2, AGAIN_MAXIMUM_MS)) {
       try {
         return await work();
       } catch (error) {
-        if (error instanceof ChatError && !error.retryable) return this.lose(thread, error);
         if (!(error instanceof ChatError)) throw error;
+        if (!error.mayPass) return this.lose(thread, error);
       }
       await new Promise((resolve) => this.#host.clock.setTimeout(() => resolve(null), wait));
-      if (connection !== this.#connection || !this.#isOpen || !this.#open.has(thread.id)) return;
+      if (!this.#isOpen || !this.#open.has(thread.id)) return;
     }
   }
 }

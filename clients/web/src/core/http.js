@@ -6,15 +6,11 @@
  * else is repeated here. Ids are escaped: a strange one never leads to another address.
  */
 
-import { ChatError } from "./errors.js";
+import { ChatError, OF_THE_TOKEN } from "./errors.js";
 
 /** @typedef {Record<string, string | number | boolean | null | undefined>} Query */
 
 const DEADLINE_MS = 15_000;
-/** A fresh token may mend these. */
-export const OF_THE_TOKEN = new Set(["AUTH_REQUIRED", "AUTH_FAILED", "TOKEN_EXPIRED", "TOKEN_REVOKED"]);
-/** @type {Record<number, import("./protocol.js").ErrorCode>} */
-const UNEXPLAINED = { 401: "AUTH_FAILED", 403: "FORBIDDEN", 404: "NOT_FOUND", 413: "FRAME_TOO_LARGE", 429: "RATE_LIMITED" };
 
 const THREADS = "/api/chat/threads";
 const MESSAGES = "/api/chat/messages";
@@ -82,38 +78,20 @@ export class Http {
 
   /** @param {string} url @param {RequestInit} init @param {(response: Response) => any} read */
   async #bounded(url, init, read) {
-    const abort = new AbortController();
-    const outer = init.signal;
-    const stop = () => abort.abort();
-    outer?.addEventListener("abort", stop);
-    if (outer?.aborted) stop();
-    // A file takes as long as it takes.
-    const timer = init.body && typeof init.body !== "string" ? null : this.#clock.setTimeout(stop, DEADLINE_MS);
+    const late = new AbortController();
+    // What has a signal of its own, as a file, takes as long as it takes.
+    const timer = init.signal ? null : this.#clock.setTimeout(() => late.abort(), DEADLINE_MS);
     try {
-      const response = await this.#fetch(url, { ...init, signal: abort.signal });
-      if (!response.ok) throw await refusal(response);
+      const response = await this.#fetch(url, { signal: late.signal, ...init });
+      if (!response.ok) throw await (await import("./later.js")).refusal(response);
       return await read(response);
     } catch (error) {
       if (error instanceof ChatError) throw error;
-      if (outer?.aborted) throw new ChatError("ABORTED", "stopped");
+      if (init.signal?.aborted) throw new ChatError("ABORTED", "stopped");
       // Or a proxy's page, or an answer that was cut: nothing that could be trusted.
       throw new ChatError("NETWORK", "no answer", { retryable: true, fate: "unknown" });
     } finally {
-      outer?.removeEventListener("abort", stop);
-      if (timer !== null) this.#clock.clearTimeout(timer);
+      this.#clock.clearTimeout(timer);
     }
   }
-}
-
-/** @param {Response} response @returns {Promise<ChatError>} */
-async function refusal(response) {
-  const problem = await response.json().catch(() => null);
-  return refusalOf(response.status, problem);
-}
-
-/** @param {number} status @param {any} problem the body, if it was JSON */
-export function refusalOf(status, problem) {
-  if (typeof problem?.code === "string") return ChatError.said(problem);
-  if (status >= 500) return new ChatError("INTERNAL", `HTTP ${status}`, { retryable: true, fate: "unknown" });
-  return new ChatError(UNEXPLAINED[status] ?? "BAD_REQUEST", `HTTP ${status}`, { retryable: status === 429 });
 }

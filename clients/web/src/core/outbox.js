@@ -29,11 +29,6 @@ export class Outbox {
     return this.#items.size;
   }
 
-  /** @param {string} id */
-  has(id) {
-    return this.#items.has(id);
-  }
-
   /** After all that are there, unless it is there. @param {OutboxEntry} entry */
   add(entry) {
     if (!this.#items.has(entry.clientMessageId)) {
@@ -43,12 +38,7 @@ export class Outbox {
 
   /** A new channel: whatever is unanswered goes out again. One that was refused for a while keeps its waiting time. */
   begin() {
-    for (const item of this.#items.values()) {
-      if (item.stage !== "waiting") {
-        item.stage = "waiting";
-        item.at = 0;
-      }
-    }
+    for (const id of this.#items.keys()) this.putBack(id);
   }
 
   /** What goes out now, in order; it counts as in flight from here on. @param {number} now @returns {OutboxEntry[]} */
@@ -79,10 +69,10 @@ export class Outbox {
     return next;
   }
 
-  /** It was due and did not go out after all. @param {string} id */
+  /** It was due and did not go out after all, or on a channel that is gone. @param {string} id */
   putBack(id) {
     const item = this.#items.get(id);
-    if (item?.stage === "in flight") {
+    if (item && item.stage !== "waiting") {
       item.stage = "waiting";
       item.at = 0;
     }

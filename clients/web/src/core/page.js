@@ -1,22 +1,24 @@
 /**
- * What the browser says about the page: seen or not, online or not.
+ * What the browser says about the page: seen or not, online or not, put aside (into the browser's cache) or back.
  *
  * Promises: outside a page (Node, a worker) it counts as seen, and nothing ever happens.
  */
 
-export const isVisible = () => globalThis.document?.visibilityState !== "hidden";
+import { isVisible } from "./visibility.js";
 
-/** @param {(event: "visible" | "hidden" | "online" | "offline") => void} told @returns {() => void} stops it */
+/** @typedef {"visible" | "hidden" | "online" | "offline" | "aside" | "back"} PageEvent */
+
+export { isVisible };
+
+/** @param {(event: PageEvent) => void} told @returns {() => void} stops it */
 export function watchPage(told) {
-  const seen = () => told(isVisible() ? "visible" : "hidden");
-  const online = () => told("online");
-  const offline = () => told("offline");
-  globalThis.document?.addEventListener("visibilitychange", seen);
-  globalThis.addEventListener?.("online", online);
-  globalThis.addEventListener?.("offline", offline);
-  return () => {
-    globalThis.document?.removeEventListener("visibilitychange", seen);
-    globalThis.removeEventListener?.("online", online);
-    globalThis.removeEventListener?.("offline", offline);
-  };
+  const stop = new AbortController();
+  /** @param {string} type @param {(event: any) => void} listener @param {any} [target] */
+  const on = (type, listener, target = globalThis) => target.addEventListener?.(type, listener, stop);
+  on("online", () => told("online"));
+  on("offline", () => told("offline"));
+  on("pagehide", ({ persisted }) => persisted && told("aside"));
+  on("pageshow", ({ persisted }) => persisted && told("back"));
+  on("visibilitychange", () => told(isVisible() ? "visible" : "hidden"), globalThis.document ?? {});
+  return () => stop.abort();
 }

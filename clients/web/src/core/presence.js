@@ -3,7 +3,8 @@
  *
  * Promises: of two notices for one user the one with the higher version is shown, in whatever order they come. What we
  * may see can change with a new connection or a new question, so the first notice after one is believed whatever its
- * version. Nobody stays online by mistake: `forgetUntold` forgets those of whom a new connection tells nothing.
+ * version, and so is the first one after a goodbye. Nobody stays online by mistake: `forgetUntold` forgets those of whom
+ * a new connection tells nothing.
  */
 
 /** @typedef {import("./types.js").Presence} Presence */
@@ -37,7 +38,9 @@ export class PresenceView {
     if (known && !this.#untold.has(notice.userId) && notice.version <= known.version) return false;
     this.#untold.delete(notice.userId);
     this.#told.delete(notice.userId);
-    this.#told.set(notice.userId, notice);
+    // A goodbye (offline, never seen) has a version of its gateway's making: whatever comes after it is newer.
+    const isGoodbye = notice.status === "offline" && !notice.lastSeenAt;
+    this.#told.set(notice.userId, isGoodbye ? { ...notice, version: 0 } : notice);
     if (this.#told.size > USERS_MAX) this.#told.delete(/** @type {string} */ (this.#told.keys().next().value));
     return known?.status !== notice.status || known.lastSeenAt !== notice.lastSeenAt;
   }
@@ -47,10 +50,5 @@ export class PresenceView {
     const gone = [...this.#untold].filter((userId) => this.#told.delete(userId));
     this.#untold.clear();
     return gone;
-  }
-
-  /** All that is known as frames, for a tab that has just come. */
-  get notices() {
-    return [...this.#told.values()];
   }
 }

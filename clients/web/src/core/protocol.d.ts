@@ -341,11 +341,12 @@ export interface MessageReceipt {
   readAt: string | null;
 }
 
-/** Every member but the sender. */
+/** The members but the sender, by user id. The cursor of the next page, None after the last. */
 export interface MessageReceipts {
   /** place of a message: `<threadId>~<seq>` */
   messageId: string;
   items: MessageReceipt[];
+  nextCursor?: string | null;
 }
 
 /** What a message said before an edit. */
@@ -547,11 +548,12 @@ export interface ReadReceipt {
   at: string;
 }
 
-/** Every member with the two cursors. */
+/** Members with the two cursors, by user id. The cursor of the next page, None after the last. */
 export interface Receipts {
   /** id of a thread */
   threadId: string;
   items: MemberState[];
+  nextCursor?: string | null;
 }
 
 /** PUT /api/chat/threads/{id}/receipts: whether others see how far the caller has read. */
@@ -697,7 +699,7 @@ export interface Subscribe {
   ref?: string | null;
 }
 
-/** The thread's position and members. `complete`: everything since the asked rev follows, then live events. `page`: what follows reaches `throughRev` only; ask again from there. `reset`: the asked rev is of no use (see `reason`); fetch the history anew. Live events are joined in all three cases. */
+/** The thread's position and members (the first 500 by user id, and the reader). `complete`: everything since the asked rev follows, then live events. `page`: what follows reaches `throughRev` only; ask again from there. `reset`: the asked rev is of no use (see `reason`); fetch the history anew. Live events are joined in all three cases. */
 export interface Subscribed {
   type: "subscribed";
   /** id of a thread */
@@ -709,6 +711,10 @@ export interface Subscribed {
   /** number of a message in its thread, 1, 2, 3 ... */
   lastSeq: number;
   members: MemberState[];
+  /** how many there are, when `members` names only some */
+  memberCount?: number | null;
+  /** where GET .../receipts goes on with the others, when `members` names only some */
+  membersCursor?: string | null;
   /** see above */
   result: "complete" | "page" | "reset";
   /** why it is not complete */
@@ -734,10 +740,14 @@ export interface ThreadDetail {
   /** UTC, ISO 8601 with milliseconds */
   lastMessageAt: string | null;
   members: MemberState[];
+  /** how many there are, when `members` names only some */
+  memberCount?: number | null;
+  /** where GET .../receipts goes on with the others, when `members` names only some */
+  membersCursor?: string | null;
   own: OwnState;
 }
 
-/** A thread, its position (`lastSeq`, `rev`) and its members. */
+/** A thread, its position (`lastSeq`, `rev`) and its members: the first 500 by user id, and the caller. */
 export interface ThreadState {
   /** id of a thread */
   id: string;
@@ -754,6 +764,10 @@ export interface ThreadState {
   /** UTC, ISO 8601 with milliseconds */
   lastMessageAt: string | null;
   members: MemberState[];
+  /** how many there are, when `members` names only some */
+  memberCount?: number | null;
+  /** where GET .../receipts goes on with the others, when `members` names only some */
+  membersCursor?: string | null;
 }
 
 /** A thread in the caller's list: with what is unread and the last message. */
@@ -773,6 +787,10 @@ export interface ThreadSummary {
   /** UTC, ISO 8601 with milliseconds */
   lastMessageAt: string | null;
   members: MemberState[];
+  /** how many there are, when `members` names only some */
+  memberCount?: number | null;
+  /** where GET .../receipts goes on with the others, when `members` names only some */
+  membersCursor?: string | null;
   own: OwnState;
   unread: number;
   /** number of a message in its thread, 1, 2, 3 ... */
@@ -1018,6 +1036,7 @@ export type LimitName =
   | "preview"
   | "deliveries_page"
   | "members_per_create"
+  | "members_page"
   | "history_page"
   | "changes_page"
   | "threads_page"

@@ -84,7 +84,7 @@ export class Socket {
   pause() {
     if (this.#stopped) return;
     if (this.#letGo(1000)) this.#observer.lost();
-    this.#change("offline", "the page was put aside");
+    this.#change("offline", "aside");
   }
 
   /** @param {ClientFrame} frame @returns {boolean} whether it left */
@@ -110,10 +110,10 @@ export class Socket {
     try {
       socket = new this.#make(this.#url);
     } catch {
-      return this.#gone(null, "the socket could not be made"); // blocked by the page's policy, say
+      return this.#gone(null, "blocked"); // blocked by the page's policy, say
     }
     this.#socket = socket;
-    this.#timer = this.#clock.setTimeout(() => this.#end(socket, null, "it takes too long"), CONNECT_MS);
+    this.#timer = this.#clock.setTimeout(() => this.#end(socket, null, "timeout"), CONNECT_MS);
     socket.onopen = () => {
       if (socket !== this.#socket) return;
       this.#change("authenticating");
@@ -133,6 +133,7 @@ export class Socket {
     } catch {
       return;
     }
+    if (typeof frame?.type !== "string") return;
     if (frame.type === "auth_success") return this.#accepted(frame);
     if (!this.#isOpen) {
       if (frame.type === "error") this.#tokenExpired = /^TOKEN_/.test(frame.code);
@@ -165,7 +166,7 @@ export class Socket {
     if (!heartbeat || !this.#socket) return;
     const now = this.#clock.now();
     const due = heartbeat.due(now);
-    if (due === "dead") return this.#end(this.#socket, null, "nothing was heard");
+    if (due === "dead") return this.#end(this.#socket, null, "silence");
     if (due === "ping") {
       heartbeat.pinged(now);
       this.send({ type: "ping", id: String(now) });
@@ -199,7 +200,7 @@ export class Socket {
   #leave(afterMs) {
     const socket = /** @type {WebSocket} */ (this.#socket);
     this.#backoff.toldToReturn(afterMs, this.#clock.now());
-    this.#leaving = this.#clock.setTimeout(() => this.#end(socket, null, "the server restarts"), afterMs);
+    this.#leaving = this.#clock.setTimeout(() => this.#end(socket, null, "restart"), afterMs);
   }
 
   /** @param {WebSocket} socket @param {number | null} code @param {string} reason */

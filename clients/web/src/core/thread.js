@@ -6,7 +6,6 @@
  * is missing after a lost connection, or a gap, is fetched by itself, and the view never goes blank meanwhile.
  */
 
-import { blobUrl, upload } from "./files.js";
 import { messagePath, threadPath } from "./http.js";
 import { lowestCursors, statusOf } from "./message-status.js";
 import { quoteOf } from "./quotes.js";
@@ -24,7 +23,6 @@ import { TypingTeller } from "./typing.js";
  * What a thread needs of its client.
  * @typedef {object} Host
  * @property {import("./http.js").Http} http
- * @property {import("./delivery.js").Delivery} delivery
  * @property {import("./types.js").Clock} clock
  * @property {() => string | undefined} userId
  * @property {(thread: Thread) => void} opened
@@ -32,8 +30,8 @@ import { TypingTeller } from "./typing.js";
  * @property {(threadId: string) => readonly string[]} writers
  * @property {(threadId: string, read: number, delivered: number) => void} mark
  * @property {(threadId: string) => void} forgetMark
- * @property {(threadId: string, isTyping: boolean) => void} typing
- * @property {(thread: Thread, what: Set<ThreadChange>) => void} changed
+ * @property {(threadId: string, isTyping: boolean) => unknown} typing
+ * @property {(thread: Thread) => void} changed
  * @property {boolean} withProgress
  */
 
@@ -46,6 +44,7 @@ export class Thread extends EventTarget {
   /** Why it cannot be followed. @type {import("./errors.js").ChatError | null} */ refusal = null;
   loadingOlder = false;
   #host;
+  #delivery;
   #teller = new TypingTeller();
   #shown = true;
   #ownReadSeq = 0;
@@ -55,11 +54,12 @@ export class Thread extends EventTarget {
   /** @type {((error?: Error) => void)[]} */ #waiting = [];
   /** For the client: the first messages are here. */ isReady = false;
 
-  /** @param {string} id @param {Host} host */
-  constructor(id, host) {
+  /** @param {string} id @param {Host} host @param {import("./delivery.js").Delivery} delivery */
+  constructor(id, host, delivery) {
     super();
     this.id = id;
     this.#host = host;
+    this.#delivery = delivery;
   }
 
   // --- the view ---
@@ -118,7 +118,7 @@ export class Thread extends EventTarget {
     const lowest = lowestCursors(this.members.values(), me);
     const stored = this.timeline.messages.map((state) => this.#shownAs(state, me, lowest));
     const there = new Set(stored.map((message) => message.key));
-    const pending = this.#host.delivery
+    const pending = this.#delivery
       .of(this.id)
       .filter(({ entry }) => !there.has(entry.clientMessageId))
       .map(({ entry, stored: place }) => this.#pending(entry, place, me ?? ""));
@@ -217,7 +217,7 @@ export class Thread extends EventTarget {
     const what = this.#what;
     this.#what = new Set();
     this.dispatchEvent(new CustomEvent("change", { detail: { what } }));
-    this.#host.changed(this, what);
+    this.#host.changed(this);
   }
 
   // --- doing ---
@@ -226,7 +226,7 @@ export class Thread extends EventTarget {
   send(draft) {
     const { content = "", replyToId, mentions, metadata, messageType, attachments = [] } = draft;
     const attachmentIds = draft.attachmentIds ?? attachments.map(({ id }) => id);
-    if (!content.trim() && !attachmentIds.length) throw new TypeError("a message needs a text or a file");
+    if (!content.trim() && !attachmentIds.length) throw new TypeError("an empty message");
     const clientMessageId = crypto.randomUUID();
     /** @type {any} */
     const frame = { type: "message", threadId: this.id, content, clientMessageId };
@@ -234,18 +234,18 @@ export class Thread extends EventTarget {
     if (mentions?.length) frame.mentions = mentions;
     for (const [name, value] of Object.entries({ replyToId, metadata, messageType })) if (value != null) frame[name] = value;
     this.#teller.over();
-    this.#host.delivery.add({ clientMessageId, threadId: this.id, at: this.#host.clock.now(), frame, attachments });
+    this.#delivery.add({ clientMessageId, threadId: this.id, at: this.#host.clock.now(), frame, attachments });
     return /** @type {Message} */ (this.messages.find(({ key }) => key === clientMessageId));
   }
 
   /** A failed message, once more with the same id. @param {string} clientMessageId */
   retry(clientMessageId) {
-    this.#host.delivery.retry(clientMessageId);
+    this.#delivery.retry(clientMessageId);
   }
 
   /** Take a failed (or waiting) message back. @param {string} clientMessageId */
   discard(clientMessageId) {
-    this.#host.delivery.discard(clientMessageId);
+    this.#delivery.discard(clientMessageId);
   }
 
   /** @param {string} messageId @param {string} content @returns {Promise<void>} rejects with ChatError */
@@ -308,12 +308,14 @@ export class Thread extends EventTarget {
   }
 
   /** @param {File | Blob} file @param {import("./types.js").UploadOptions} [options] @returns {Promise<AttachmentState>} */
-  upload(file, options = {}) {
+  async upload(file, options = {}) {
+    const { upload } = await import("./later.js");
     return upload(this.#host.http, this.id, file, options, this.#host.withProgress);
   }
 
   /** A blob URL, fetched with the token; revoke it with URL.revokeObjectURL. @param {AttachmentState} attachment @param {{thumbnail?: boolean}} [options] @returns {Promise<string>} */
-  attachmentUrl(attachment, { thumbnail = false } = {}) {
+  async attachmentUrl(attachment, { thumbnail = false } = {}) {
+    const { blobUrl } = await import("./later.js");
     return blobUrl(this.#host.http, attachment, thumbnail);
   }
 }

@@ -6,8 +6,9 @@
  *   `needs` says what to fetch. Whatever is lost, repeated or reordered, once `needs` is "nothing" the view equals the
  *   server's thread at `rev` (invariant: state(r) + changes(since r) == state(now)).
  * - The view never goes blank: it stays readable during a catch-up, and during a reset until the new history is there.
- * - `messages` has no holes: it runs from `oldestSeq` to `lastSeq`. States of older messages are kept beside it, so a
- *   history page that was read before an edit cannot bring the old text back.
+ * - Once nothing is needed, `messages` has no holes: it runs from `oldestSeq` to `lastSeq`. (Changes come in the order of
+ *   their revs, so during a catch-up a message that was edited since may come after later ones.) States of older messages
+ *   are kept beside it, so a history page that was read before an edit cannot bring the old text back.
  * - Bounded: the newest 5,000 messages are kept; more than 1,000 held events are let go and fetched.
  * Does not promise to notice that the newest event was lost while nothing follows; the server says `resync` then.
  */
@@ -46,6 +47,7 @@ export class Timeline {
   /** @type {number | null} */ #replayThrough = null;
   /** The last applied rev and what was applied of it: a message and its sender's receipt share one. */ #latestRev = 0;
   /** @type {Set<string>} */ #latestFacets = new Set();
+  /** Told as new. @type {Set<number>} */ #told = new Set();
   /** A replay ended with `rev`; another event of that rev may have been under way. */ #moreOfRev = false;
   /** The server said that something may be missing. */ #suspect = false;
   #reset = false;
@@ -55,17 +57,6 @@ export class Timeline {
     const shown = new Map([...this.#stale].filter(([seq]) => seq <= this.lastSeq));
     for (const [seq, state] of this.#messages) if (seq >= this.oldestSeq) shown.set(seq, state);
     return [...shown.keys()].sort((a, b) => a - b).map((seq) => this.#quotes.givenTo(/** @type {MessageState} */ (shown.get(seq)), this.#messages));
-  }
-
-  /** Whether the message is held. @param {number} seq */
-  has(seq) {
-    return this.#messages.has(seq);
-  }
-
-  /** @param {number} seq @returns {MessageState | undefined} */
-  message(seq) {
-    const state = this.#messages.get(seq);
-    return state && this.#quotes.givenTo(state, this.#messages);
   }
 
   /** What makes the view true again: the rest of a replay, changes since `rev`, or the history anew. */
@@ -138,10 +129,7 @@ export class Timeline {
     }
     this.#target = Math.max(this.#target, event.rev);
     if (!this.#isNew(event)) return [];
-    if (event.rev <= this.rev) {
-      this.#apply(event);
-      return [event];
-    }
+    if (event.rev <= this.rev) return [this.#apply(event)];
     this.#held.set(event.rev, event);
     const applied = this.#applyHeld();
     if (this.#held.size > HELD_MAX) this.#held.clear();
@@ -151,7 +139,7 @@ export class Timeline {
   /** Changes since `resumeRev`. @param {ChangesPage} page @returns {ThreadEvent[]} those that were applied, in rev order */
   receivePage(page) {
     this.#target = Math.max(this.#target, page.rev);
-    const applied = page.items.filter((event) => this.#isNew(event) && this.#apply(event));
+    const applied = page.items.flatMap((event) => (this.#isNew(event) ? [this.#apply(event)] : []));
     if (page.throughRev >= this.rev) {
       this.rev = page.throughRev;
       this.#moreOfRev = false;
@@ -184,7 +172,7 @@ export class Timeline {
   // position stays one behind until a later one, or the end, shows that the rev is complete.
   /** @param {ThreadEvent} event */
   #replayed(event) {
-    const applied = this.#isNew(event) && this.#apply(event) ? [event] : [];
+    const applied = this.#isNew(event) ? [this.#apply(event)] : [];
     this.rev = Math.max(this.rev, event.rev - 1);
     if (event.rev === this.#replayThrough) {
       this.#endReplay();
@@ -202,10 +190,9 @@ export class Timeline {
     const applied = [];
     for (let event; (event = this.#held.get(this.rev + 1)); ) {
       this.#held.delete(event.rev);
-      this.#apply(event);
+      applied.push(this.#apply(event));
       this.rev = event.rev;
       this.#moreOfRev = false;
-      applied.push(event);
     }
     for (const rev of this.#held.keys()) if (rev <= this.rev) this.#held.delete(rev);
     return applied;
@@ -217,16 +204,20 @@ export class Timeline {
     return event.rev > Math.max(this.rev, this.#latestRev);
   }
 
-  /** @param {ThreadEvent} event @returns {true} */
+  /** @param {ThreadEvent} event @returns {ThreadEvent} what it is to this view */
   #apply(event) {
+    this.#change(event);
+    this.#trim();
     if (event.rev !== this.#latestRev) {
       this.#latestRev = event.rev;
       this.#latestFacets.clear();
     }
     this.#latestFacets.add(facet(event));
-    this.#change(event);
-    this.#trim();
-    return true;
+    if (event.type !== "message") return event;
+    // A page tells a message and its edit as one new message, also to those who heard of the message before.
+    if (this.#told.has(event.data.seq)) return { ...event, type: "message_updated" };
+    this.#told.add(event.data.seq);
+    return event;
   }
 
   /** @param {ThreadEvent} event */
@@ -287,7 +278,10 @@ export class Timeline {
     const excess = this.#messages.size - MESSAGES_MAX;
     if (excess <= 0) return;
     const seqs = [...this.#messages.keys()].sort((a, b) => a - b);
-    for (const seq of seqs.slice(0, excess + MESSAGES_MAX / 10)) this.#messages.delete(seq);
+    for (const seq of seqs.slice(0, excess + MESSAGES_MAX / 10)) {
+      this.#messages.delete(seq);
+      this.#told.delete(seq);
+    }
     this.oldestSeq = Math.max(this.oldestSeq, seqs[excess + MESSAGES_MAX / 10]);
   }
 
@@ -295,6 +289,7 @@ export class Timeline {
     const shown = [...this.#messages].filter(([seq]) => seq >= this.oldestSeq);
     if (shown.length) this.#stale = new Map(shown);
     this.#messages.clear();
+    this.#told.clear();
     this.#quotes = new Quotes();
     this.#held.clear();
     this.#replayThrough = null;

@@ -86,6 +86,8 @@ export interface ClientOptions {
   userType?: string;
   name?: string;
   deviceId?: string;
+  /** One socket for all tabs of this origin that speak for the same user. By default true, unless `WebSocket` is given. */
+  shareTabs?: boolean;
   storage?: "auto" | "memory" | OutboxStore;
   httpFallback?: boolean;
   autoReceipts?: boolean;
@@ -94,6 +96,8 @@ export interface ClientOptions {
   WebSocket?: new (url: string) => WebSocket;
   clock?: Clock;
   random?: () => number;
+  locks?: Pick<LockManager, "request">;
+  BroadcastChannel?: new (name: string) => Pick<BroadcastChannel, "postMessage" | "close" | "onmessage">;
 }
 
 /** What the outbox keeps of a message until it is stored by the server, or discarded. */

@@ -14,7 +14,6 @@ export class UnreadView {
   /** Of notices; none is older than the snapshot. @type {Map<string, number>} */ #versions = new Map();
   #snapshotVersion = -1;
   #totalVersion = -1;
-  #more = false;
 
   /** @param {import("./protocol.js").UnreadNotice} notice @returns {boolean} whether it is news */
   receive({ type: _, totalUnread, version, ...item }) {
@@ -26,11 +25,10 @@ export class UnreadView {
   }
 
   /** @param {import("./protocol.js").UnreadSnapshot} snapshot @returns {string[]} the threads of which it may be news */
-  receiveSnapshot({ items, more, totalUnread, version }) {
+  receiveSnapshot({ items, totalUnread, version }) {
     if (version <= this.#snapshotVersion) return [];
     const threads = new Set(this.items.keys());
     this.#snapshotVersion = version;
-    this.#more = more;
     for (const [threadId, known] of this.#versions) {
       if (known <= version) this.#versions.delete(threadId);
     }
@@ -43,13 +41,6 @@ export class UnreadView {
     }
     this.#count(totalUnread, version);
     return [...threads];
-  }
-
-  /** All of it as one frame, for a tab that has just come. @returns {import("./protocol.js").UnreadSnapshot | null} */
-  get snapshot() {
-    const version = Math.max(this.#totalVersion, this.#snapshotVersion);
-    if (version < 0) return null;
-    return { type: "unread_snapshot", items: [...this.items.values()], more: this.#more, totalUnread: this.total, version };
   }
 
   /** The store was replaced: nothing is known, and versions begin anew. @returns {string[]} */
