@@ -1,4 +1,4 @@
-"""PostgreSQL, NATS or a stream of it go away and come back: no ack lost, no ack false, and all resumes without a hand."""
+"""PostgreSQL, NATS or a stream of it goes away and comes back: nothing acked is lost, all resumes without a hand."""
 
 import pytest
 

@@ -109,7 +109,7 @@ def _acked(socket: Socket) -> set[str]:
 
 async def outbox_killed(cluster: Cluster, size: Size, folder: Path) -> Figures:
     """A process with a FileOutbox is killed at random moments of its sending, and started again with the same file."""
-    number, rounds = seed(), size.pick(quick=30, full=200)
+    number, rounds = seed(), size.pick(quick=10, full=200)
     per_round = 5
     print(f"outbox: CHATTERBUS_CHAOS_SEED={number}", flush=True)
     dice, began = random.Random(number), time.monotonic()

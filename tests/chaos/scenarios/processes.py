@@ -76,6 +76,7 @@ async def all_killed(cluster: Cluster, size: Size) -> Figures:
                 cluster.kill(name)
             for name in SERVICES:
                 await cluster.until_restarted(name, former.get(name))
+            await cluster.until_ready()
             run.notes.append(f"ready after {time.monotonic() - began:.1f} s")
             await asyncio.sleep(size.pick(quick=1.0, full=5.0))
 
