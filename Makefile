@@ -11,10 +11,10 @@ UP     ?=
 TESTS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test browser chaos check format docs bench lock clean
+.PHONY: help install up test browser chaos secrets containers check format docs bench lock clean
 
 help: ## show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## create .venv and install everything, pinned by hash
 
@@ -31,15 +31,21 @@ $(STAMP): $(LOCKS) $(PACKAGES:%=%/pyproject.toml)
 up: install ## run everything on this machine; prints the URL (UP="--port 9000" adds options)
 	@exec $(BIN)/chatterbus up $(UP)
 
-test: install ## run the test suite (TESTS=tests/unit for a part; the browser and the faults have targets of their own)
-	@$(BIN)/python -m pytest $(TESTS)
+test: install ## run the test suite, in two processes (TESTS=tests/unit for a part, in one)
+	@$(BIN)/python -m pytest $(or $(TESTS),-n 2 --dist loadgroup)
 
-browser: ## the browser client, in Chromium against a whole stack (needs root to install what is missing)
-	@.ci/browser
+browser: ## the browser's part of the suite (needs root to install Chromium and Node.js where they are missing)
+	@. .ci/tools && $(BIN)/python -m pytest tests/browser
 
 chaos: install ## every fault at full size, and docs/chaos.md (CHAOS="-k gateways", SOAK=3600 for an hour of the nemesis)
 	@CHATTERBUS_CHAOS=full $(if $(SOAK),CHATTERBUS_CHAOS_SOAK=$(SOAK)) $(BIN)/python -m pytest tests/chaos -s $(CHAOS); \
 	  code=$$?; $(BIN)/python -m tests.chaos.report; exit $$code
+
+secrets: ## passwords for docker-compose.yml, into secrets/ and .env; what is there stays
+	@deploy/secrets.sh
+
+containers: install ## the images, docker compose and a cluster, tried out (needs Docker with compose)
+	@$(BIN)/python -m pytest tests/containers -s $(CONTAINERS)
 
 check: install ## format, lint, types, import rules, generated documents
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -58,12 +64,15 @@ docs: install ## write the generated documents again
 bench: install ## measure the hot path against an embedded stack
 	@$(BIN)/python -m bench $(BENCH)
 
-lock: install ## resolve the lock files again
-	@$(BIN)/uv pip compile -q requirements.in -o requirements.lock $(LOCK_FLAGS)
-	@$(BIN)/uv pip compile -q requirements-dev.in -o requirements-dev.lock $(LOCK_FLAGS)
+lock: install ## resolve the lock files again, the images' too
+	@$(BIN)/uv pip compile -q requirements.in -o requirements.lock --upgrade $(LOCK_FLAGS)
+	@$(BIN)/uv pip compile -q requirements-dev.in -o requirements-dev.lock --upgrade $(LOCK_FLAGS)
+	@for each in $(IMAGE_LOCKS); do $(BIN)/uv pip compile -q $$each.in -o $$each.lock $(LOCK_FLAGS) || exit 1; done
 
+# Each image's dependencies, at the versions of requirements.lock.
+IMAGE_LOCKS := deploy/build $(foreach s,gateway persister notifier,services/$(s)/requirements)
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-  --no-annotate --upgrade $(foreach p,contracts runtime storage client web gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
+  --no-annotate $(foreach p,contracts runtime storage client web gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
 
 clean: ## remove what was installed and what was run here
 	rm -rf $(VENV) .chatterbus .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,8 @@ from typing import Any, Final, NoReturn, TypeVar
 import structlog
 import uvloop
 
+from chatterbus_runtime.open_files import allow_many
+
 log: Final = structlog.stdlib.get_logger(__name__)
 
 DRAIN_TIMEOUT_S: Final = 20.0  # below the 30 s that Kubernetes gives before it kills
@@ -142,6 +144,7 @@ def run(main: ServiceMain, *, drain_timeout_s: float = DRAIN_TIMEOUT_S) -> NoRet
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    allow_many()
 
     async def supervised() -> NoReturn:
         lifecycle = Lifecycle(drain_timeout_s=drain_timeout_s)

@@ -39,6 +39,13 @@ def test_several_servers_are_comma_separated(monkeypatch: pytest.MonkeyPatch) ->
     assert load(ServiceSettings).nats_servers == ["nats://a:1", "tls://b:2"]
 
 
+@pytest.mark.parametrize("prefix", [">", "_INBOX.>", "*", "a b", "a.b", "a\r\nPUB x 0"])
+def test_a_prefix_of_answers_is_one_plain_token(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    monkeypatch.setenv("NATS_INBOX_PREFIX", prefix)
+    with pytest.raises(SystemExit):
+        load(ServiceSettings)
+
+
 def test_a_secret_comes_from_its_file_without_the_last_line_break(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,8 +1,9 @@
 """A copy of a picture on disk while it passes by, since a decoder wants to go back and forth in it.
 
 Promises: what passes is written in a worker thread, never by the event loop, and the file is gone when it is closed, or
-the process ends; a file that turns out to be larger than `max_bytes` is not kept. It lies in the system's folder for
-temporary files (TMPDIR).
+the process ends; a file that turns out to be larger than `max_bytes`, or for which there is no room (in a container the
+folder is a few hundred megabytes of memory), is not kept, and passes by all the same. It lies in the system's folder
+for temporary files (TMPDIR).
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
-from typing import BinaryIO
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+import structlog
+
+log: Final = structlog.stdlib.get_logger(__name__)
 
 
 class Spool:
@@ -29,8 +35,15 @@ class Spool:
             if self._size > self._max_bytes:
                 await self.close()
             if self._file is not None:
-                await asyncio.to_thread(self._file.write, chunk)
+                await self._keep(self._file, chunk)
             yield chunk
+
+    async def _keep(self, file: BinaryIO, chunk: bytes) -> None:
+        try:
+            await asyncio.to_thread(_append, file, chunk)
+        except OSError as error:
+            log.warning("no room for a copy of a picture: it will have no thumbnail", reason=str(error))
+            await self.close()
 
     @property
     def file(self) -> BinaryIO | None:
@@ -41,4 +54,10 @@ class Spool:
         """Remove the copy."""
         file, self._file = self._file, None
         if file is not None:
-            await asyncio.to_thread(file.close)
+            with suppress(OSError):  # what could not be written cannot be when it is closed either
+                await asyncio.to_thread(file.close)
+
+
+def _append(file: BinaryIO, chunk: bytes) -> None:
+    file.write(chunk)
+    file.flush()  # a full disk shows here, not where the copy is read
