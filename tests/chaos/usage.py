@@ -36,7 +36,7 @@ SLACK: Final = {
     "nats.subscriptions": 24.0,
     "postgres.connections": 8.0,
 }
-STEADY_CONSUMERS: Final = 6.0  # one for each of four partitions, the search's, and the notifier's
+STEADY_CONSUMERS: Final = 8.0  # of four partitions, the search, the notifier, and of revocations at two gateways
 FORGOTTEN_LATER: Final = {"nats.consumers": 60.0, "nats.subscriptions": 240.0}  # readers that were killed, after 30 s
 PROBE_PORTS: Final = ("PERSISTER_PROBE_PORT", "NOTIFIER_PROBE_PORT", "GATEWAY_PORT")
 
