@@ -13,13 +13,14 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import OpenContext
 from tests.browser.needs import WEB, need_node_modules
 from tests.browser.test_files import png
-from tests.browser.visitor import Hosts, Visitor
+from tests.browser.visitor import DEMO_READY, Hosts, Visitor
 from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Cast = Callable[..., list[str]]
 Scheme = Literal["light", "dark"]
 SIZES: Final = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 800}}
+TOO_WIDE: Final = "document.documentElement.scrollWidth > innerWidth"
 looks = pytest.mark.parametrize(
     ("scheme", "size"), [(scheme, size) for scheme in ("light", "dark") for size in SIZES]
 )  # fmt: skip
@@ -109,16 +110,16 @@ async def test_the_demo_has_no_violations(
     context = await new_context(color_scheme=scheme, viewport=SIZES[size], reduced_motion="reduce")
     visitor = Visitor(alice, await context.new_page())
     visitor.attach()
-    await visitor.page.goto(web.url)
+    await visitor.start(web.url, DEMO_READY)
     await expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
     await looked_at(visitor.page, pictures / f"welcome-{scheme}-{size}.png")
-    await visitor.page.goto(f"{web.url}/?as={alice},{bob}#{thread}")
+    assert not await visitor.page.evaluate(TOO_WIDE), "nothing has to be scrolled sideways"
+    await visitor.start(f"{web.url}/?as={alice},{bob}#{thread}", DEMO_READY)
     first = visitor.page.locator(f"section[data-user='{alice}']")
     await expect(first.locator(".line .state")).to_have_text("Online")
     await expect(first.locator(".message").last).to_be_visible()
     await looked_at(visitor.page, pictures / f"demo-{scheme}-{size}.png")
-    wide = await visitor.page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    assert not wide, "nothing has to be scrolled sideways"
+    assert not await visitor.page.evaluate(TOO_WIDE), "nothing has to be scrolled sideways"
     if size == "phone":
         await first.get_by_role("button", name="Threads").click()
         await expect(first.locator("chatterbus-inbox")).to_be_visible()

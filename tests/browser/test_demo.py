@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import DEMO_READY, Visitor
 from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -19,7 +19,7 @@ Cast = Callable[..., list[str]]
 async def visit(web: Deployment, new_context: OpenContext, address: str, user: str = "") -> Visitor:
     visitor = Visitor(user, await (await new_context()).new_page())
     visitor.attach()
-    await visitor.page.goto(web.url + address)
+    await visitor.start(web.url + address, DEMO_READY)
     return visitor
 
 
@@ -83,6 +83,23 @@ async def test_side_by_side_and_the_network_switch_shows_outbox_and_resume(
             await expect(place.locator(".message").filter(has_text=text)).to_have_count(1)
     await expect(ann.locator("header .line")).to_contain_text(re.compile(r"stored in \d"))
     assert window.faults == []
+
+
+async def test_a_new_thread_is_named_after_its_id_and_a_named_one_keeps_its_name(
+    web: Deployment, new_context: OpenContext, cast: Cast, thread: str
+) -> None:
+    (user,) = cast("dora")
+    async with web.rest(user) as rest:
+        (await rest.post("/api/chat/threads", json={"id": thread, "title": "Kitchen"})).raise_for_status()
+    dora = await visit(web, new_context, f"/?as={user}#{thread}-new", user)
+    title = dora.page.locator("chatterbus-thread header h2")
+    await expect(title).to_have_text(re.compile("^T[- ].* New$"))
+    await dora.inbox_row(thread).click()
+    await expect(title).to_have_text("Kitchen")
+    await dora.say("in the kitchen")
+    await dora.sees_status("in the kitchen", "sent")
+    async with web.rest(user) as rest:
+        assert (await rest.get(f"/api/chat/threads/{thread}")).json()["title"] == "Kitchen"
 
 
 async def test_the_demo_runs_under_its_own_policy(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image
-from playwright.async_api import Download, expect
+from playwright.async_api import Download, FilePayload, expect
 
 from tests.browser.conftest import OpenContext
 from tests.browser.visitor import Hosts, Visitor
@@ -52,8 +52,8 @@ async def test_a_picture_is_uploaded_seen_as_a_thumbnail_opened_and_downloaded(
     await host.stack.create_thread(thread, *users)
     alice, bob = [await host.visit(await new_context(), user, thread) for user in users]
     body = png()
-    picked = {"name": "harbour.png", "mimeType": "image/png", "buffer": body}
-    await alice.thread().locator("input[type=file]").set_input_files([picked])  # type: ignore[list-item]
+    picked: FilePayload = {"name": "harbour.png", "mimeType": "image/png", "buffer": body}
+    await alice.thread().locator("input[type=file]").set_input_files([picked])
     await expect(alice.thread().locator(".uploads li")).to_contain_text("harbour.png")
     await expect(alice.thread().locator(".uploads progress")).to_have_count(0)
     await alice.say("The harbour")
@@ -106,8 +106,8 @@ async def test_a_file_that_is_no_picture_is_downloaded_under_its_name(
     (user,) = cast("alice")
     await host.stack.create_thread(thread, user)
     alice = await host.visit(await new_context(), user, thread)
-    picked = {"name": "notes.txt", "mimeType": "text/plain", "buffer": "Grüße\n".encode()}
-    await alice.thread().locator("input[type=file]").set_input_files([picked])  # type: ignore[list-item]
+    picked: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": "Grüße\n".encode()}
+    await alice.thread().locator("input[type=file]").set_input_files([picked])
     await expect(alice.thread().locator(".uploads progress")).to_have_count(0)
     await alice.say("My notes")
     button = alice.bubble("My notes").get_by_role("button", name="notes.txt")

@@ -53,6 +53,7 @@ async def test_a_person_starts_writes_reacts_edits_and_deletes_by_keyboard(
     await kay.sees_status("and another", "sent")
     await kay.shows(["one line\nand another"])
 
+    await expect(page.locator(".message[tabindex='0']")).to_have_count(1)
     await tab_to(page, ".message", "Shift+Tab")
     await page.keyboard.press("Enter")
     await focused(page, ".bar button[aria-label='Add a reaction']")

@@ -8,16 +8,22 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
-from playwright.async_api import BrowserContext, Locator, Page, WebSocket, expect
+from playwright.async_api import BrowserContext, Locator, Page, Response, WebSocket, expect
 
 from tests.e2e.deployment import Deployment
 from tests.kit.waiting import until
 
 SEEN_WITHIN_MS: Final = 10_000
 BACK_WITHIN_MS: Final = 40_000
+STARTED_WITHIN_S: Final = 30
+STARTS_MAX: Final = 5
+# By a container that comes or goes, say.
+NETWORK_CHANGED: Final = "ERR_NETWORK_CHANGED"
+DEMO_READY: Final = "document.documentElement.dataset.theme"
 
 
 @dataclass
@@ -28,6 +34,7 @@ class Visitor:
     page: Page
     sockets: list[WebSocket] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def attach(self) -> None:
         """Remember the page's sockets, and what must never happen on any page."""
@@ -35,10 +42,31 @@ class Visitor:
         self.page.on("websocket", lambda socket: self.sockets.append(socket))
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         self.page.on("dialog", self._dialog)
+        self.page.on("requestfailed", lambda request: self.failed.append(f"{request.failure}: {request.url}"))
+        self.page.on("response", self._answered)
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            self.failed.append(f"{response.status}: {response.url}")
 
     async def _dialog(self, dialog: Any) -> None:
         self.faults.append(f"dialog: {dialog.message}")
         await dialog.dismiss()
+
+    async def start(self, address: str, ready: str = "window.hostReady") -> None:
+        """Open a page; again when the network changed meanwhile, for browsers drop all requests then."""
+        for _ in range(STARTS_MAX):
+            self.failed.clear()
+            await self.page.goto(address)
+            await until(lambda: self._started_or_failed(ready), STARTED_WITHIN_S, "the page starts")
+            if not any(NETWORK_CHANGED in failure for failure in self.failed):
+                assert not self.faults, f"{self.faults}, {self.failed}"
+                return
+            self.faults.clear()
+        raise AssertionError("the network does not stop changing")
+
+    async def _started_or_failed(self, ready: str) -> bool:
+        return bool(self.faults or self.failed) or bool(await self.page.evaluate(ready))
 
     @property
     def open_sockets(self) -> int:
@@ -158,8 +186,7 @@ class Hosts:
         if mint is not None:
             await visitor.page.expose_function("mintToken", mint)
             setup["mint"] = True
-        await visitor.page.goto(self.address(user, *threads, **setup))
-        await visitor.page.wait_for_function("() => window.hostReady")
+        await visitor.start(self.address(user, *threads, **setup))
         if online:
             await visitor.online()
         return visitor

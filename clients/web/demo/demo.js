@@ -56,7 +56,7 @@ function sit(userIds) {
   log.show();
   const people = found("people");
   people.hidden = false;
-  people.textContent = seats.length === 1 ? "Add a second person" : "Just one person";
+  people.textContent = seats.length === 1 ? "Add a person" : "Just one person";
   openThread();
 }
 

@@ -14,10 +14,18 @@ export function nameThread(thread, userId, request, signal) {
     if (!thread.caughtUp) return;
     done.abort();
     if (thread.title !== null || thread.members.get(userId)?.role !== "owner") return;
-    const headers = { "Content-Type": "application/json", "X-User-Id": userId };
-    const body = JSON.stringify({ title: nameOf(thread.id) });
-    request(`/api/chat/threads/${encodeURIComponent(thread.id)}`, { method: "PATCH", headers, body }).catch(() => {});
+    name(thread.id, userId, request).catch(() => {});
   };
   thread.addEventListener("change", look, { signal: AbortSignal.any([signal, done.signal]) });
   look();
+}
+
+/** @param {string} threadId @param {string} userId @param {typeof fetch} request */
+async function name(threadId, userId, request) {
+  const address = `/api/chat/threads/${encodeURIComponent(threadId)}`;
+  const headers = { "Content-Type": "application/json", "X-User-Id": userId };
+  // A client that has caught up may not have heard the title yet.
+  const known = await (await request(address, { headers })).json();
+  if (known.title !== null) return;
+  await request(address, { method: "PATCH", headers, body: JSON.stringify({ title: nameOf(threadId) }) });
 }

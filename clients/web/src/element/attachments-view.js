@@ -1,19 +1,29 @@
 /**
- * The files of a message: pictures with thumbnails that are fetched when they come into view, others to download.
+ * The files of a message: pictures with thumbnails that are fetched when they are near, others as cards.
  *
  * Promises that a file's name is text and its bytes are never shown as anything but a picture, that space for a picture
- * is kept before it is here, and that the addresses of its bytes live no longer than they are needed.
+ * is kept before it is here, and that the addresses of its bytes live no longer than they are needed. What opens a file
+ * is loaded when one is opened.
  */
 
-import { button, h } from "./dom.js";
+import { h } from "./dom.js";
+import { FILE } from "./icons-acts.js";
 import { icon } from "./icons.js";
+import { dress } from "./sheet.js";
 
 /** @typedef {import("../core/types.js").AttachmentState} AttachmentState */
 /** @typedef {import("./thread-element.js").ThreadElement} ThreadElement */
 
 const THUMBNAIL_PX = 280;
-/** Long enough for a browser to have begun a download. */
-const DOWNLOAD_MS = 60e3;
+
+const STYLE = `
+.files{display:flex;flex-wrap:wrap;align-items:flex-start;gap:6px;margin:0 -6px 4px}
+.picture{border-radius:12px;overflow:hidden;background:color-mix(in srgb,currentColor 8%,transparent);max-inline-size:100%}
+.picture img{display:block;max-inline-size:100%;block-size:auto;min-block-size:40px;object-fit:cover}
+.file{display:grid;grid-template-columns:auto 1fr;column-gap:10px;align-items:center;padding:8px 14px 8px 10px;border-radius:12px;background:color-mix(in srgb,currentColor 7%,transparent);overflow-wrap:anywhere}
+.file svg{grid-row:1/3}
+.file small{color:var(--_muted)}
+`;
 
 /** @param {string | undefined} locale @param {number} bytes */
 export function fileSize(locale, bytes) {
@@ -23,34 +33,11 @@ export function fileSize(locale, bytes) {
 }
 
 /** @param {ThreadElement} ui @param {AttachmentState} file @param {HTMLImageElement} img @param {boolean} thumbnail */
-async function show(ui, file, img, thumbnail) {
+export async function show(ui, file, img, thumbnail) {
   const url = await ui.attempt(ui.thread?.attachmentUrl(file, { thumbnail }));
   if (!url) return;
   img.onload = img.onerror = () => URL.revokeObjectURL(url);
   img.src = url;
-}
-
-/** @param {ThreadElement} ui @param {AttachmentState} file */
-async function download(ui, file) {
-  const url = await ui.attempt(ui.thread?.attachmentUrl(file));
-  if (!url) return;
-  h("a", { href: url, download: file.name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), DOWNLOAD_MS);
-}
-
-/** @param {ThreadElement} ui @param {AttachmentState} file */
-function open(ui, file) {
-  const { words } = ui;
-  const picture = h("img", { alt: file.name });
-  const dialog = h("dialog", { "aria-label": file.name, onclose: () => dialog.remove() },
-    h("div", { class: "tools" },
-      button(words.download(file.name), () => download(ui, file), { icon: "down" }),
-      button(words.close, () => dialog.close(), { icon: "close" })),
-    picture);
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  ui.box.append(dialog);
-  dialog.showModal();
-  show(ui, file, picture, false);
 }
 
 /** @param {ThreadElement} ui @param {AttachmentState} file */
@@ -63,21 +50,24 @@ function picture(ui, file) {
     if (!entry.isIntersecting) return;
     seen.disconnect();
     show(ui, file, img, true);
-  }, { rootMargin: "300px" });
+    // Against the page the margin would not count: the list clips what is near it.
+  }, { root: ui.box.querySelector(".scroller"), rootMargin: "300px" });
   seen.observe(img);
-  return h("button", {
-    class: "picture", "data-f": file.id, "aria-label": ui.words.openPicture(file.name), onclick: () => open(ui, file),
-  }, img);
+  return img;
 }
 
 /** @param {ThreadElement} ui @param {readonly AttachmentState[]} files */
 export function attachmentsView(ui, files) {
-  return h("div", { class: "files" }, ...files.map((file) =>
-    file.thumbnailUrl
-      ? picture(ui, file)
-      : h("button", {
-          class: "file", "data-f": file.id,
-          title: ui.words.download(file.name), onclick: () => download(ui, file),
-        }, icon("file"), h("bdi", {}, file.name), h("small", {}, fileSize(ui.calendar.locale, file.sizeBytes))),
-  ));
+  const { words } = ui;
+  dress(ui.box.getRootNode(), STYLE);
+  return h("div", { class: "files" }, ...files.map((file) => {
+    const { id, name, thumbnailUrl } = file;
+    const label = (thumbnailUrl ? words.openPicture : words.download)(name);
+    const opened = () => ui.attempt(import("./open-file.js").then(({ openFile }) => openFile(ui, file)));
+    return h("button", {
+      class: thumbnailUrl ? "picture" : "file", "data-f": id, "aria-label": thumbnailUrl && label, title: label, onclick: opened,
+    }, ...(thumbnailUrl
+      ? [picture(ui, file)]
+      : [icon(FILE), h("bdi", {}, name), h("small", {}, h("bdi", {}, fileSize(ui.calendar.locale, file.sizeBytes)))]));
+  }));
 }

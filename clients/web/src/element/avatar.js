@@ -20,6 +20,6 @@ export function hue(id) {
 export function avatar(id, name) {
   const disc = h("span", { class: "avatar", "aria-hidden": "true" }, initials(name));
   // By the object model, not by an attribute: a strict CSP lets that pass.
-  disc.style.setProperty("--hue", String(hue(id)));
+  disc.style.setProperty("--_hue", String(hue(id)));
   return disc;
 }

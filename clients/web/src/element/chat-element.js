@@ -6,11 +6,15 @@
  */
 
 import { ChatClient } from "../index.js";
-import { Calendar } from "./day.js";
+import { Calendar, regional } from "./day.js";
 import { dress } from "./sheet.js";
 import { ENGLISH } from "./strings.js";
+import { THEME } from "./theme.js";
 
 /** @typedef {Record<string, string> | Map<string, string>} Names */
+
+/** How often what tells the time is drawn again. */
+const MINUTE_MS = 60e3;
 
 const Host = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
@@ -27,14 +31,13 @@ export class ChatElement extends Host {
   /** Ends with the connection to the document, and all listeners with it. */ #life = new AbortController();
   /** Where everything is drawn. */ box = /** @type {HTMLElement} */ (/** @type {unknown} */ (null));
 
-  /** @param {string} css */
-  constructor(css) {
+  constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
     this.box = document.createElement("section");
     this.box.className = "box";
     root.append(this.box);
-    dress(root, css);
+    dress(root, THEME);
   }
 
   get client() {
@@ -52,7 +55,7 @@ export class ChatElement extends Host {
   }
   set names(names) {
     this.#names = names ?? {};
-    this.redraw();
+    this.redraw(true);
   }
 
   get nameOf() {
@@ -60,7 +63,7 @@ export class ChatElement extends Host {
   }
   set nameOf(nameOf) {
     this.#nameOf = nameOf;
-    this.redraw();
+    this.redraw(true);
   }
 
   get strings() {
@@ -72,6 +75,12 @@ export class ChatElement extends Host {
     this.#strings = strings;
     this.words = { ...ENGLISH, ...strings };
     this.restart();
+  }
+
+  /** @param {string} attribute @param {string | null} value */
+  setOrRemove(attribute, value) {
+    if (value) this.setAttribute(attribute, value);
+    else this.removeAttribute(attribute);
   }
 
   get me() {
@@ -112,8 +121,10 @@ export class ChatElement extends Host {
     this.restart();
   }
 
-  /** Names have changed: draw them again, and leave everything else as it is. */
-  redraw() {}
+  /** A minute has passed. @param {boolean} force names, or the day, are others: also draw what seems to be the same */
+  redraw(force) {
+    void force;
+  }
 
   /** Begin anew. */
   restart() {
@@ -125,7 +136,7 @@ export class ChatElement extends Host {
   #start() {
     if (!this.isConnected) return;
     this.#end();
-    this.calendar = new Calendar(this.closest("[lang]")?.getAttribute("lang") || undefined);
+    this.calendar = new Calendar(regional(this.closest("[lang]")?.getAttribute("lang"), navigator.languages));
     const [url, token, userId] = ["url", "token", "user-id"].map((name) => this.getAttribute(name) ?? undefined);
     if (!this.#client && (url || token || userId)) {
       this.#own = true;
@@ -134,7 +145,12 @@ export class ChatElement extends Host {
       this.#client.connect().catch(() => {});
     }
     this.#life = new AbortController();
-    if (this.#client) this.attach(this.#client, this.#life.signal);
+    if (!this.#client) return;
+    const { signal } = this.#life;
+    let { today } = this.calendar;
+    const minutes = setInterval(() => this.redraw(today !== (today = this.calendar.today)), MINUTE_MS);
+    signal.addEventListener("abort", () => clearInterval(minutes));
+    this.attach(this.#client, signal);
   }
 
   #stop() {

@@ -7,6 +7,14 @@
 const DAY_MS = 864e5;
 const UNITS = /** @type {const} */ ([["day", DAY_MS], ["hour", 36e5], ["minute", 6e4]]);
 
+/**
+ * The page's language as the reader's region has it: "en" is British for a British browser.
+ * @param {string | null | undefined} lang @param {readonly string[]} languages the reader's
+ */
+export function regional(lang, languages) {
+  return lang ? languages.find((language) => language.startsWith(`${lang}-`)) ?? lang : undefined;
+}
+
 export class Calendar {
   #now;
   #relative;
@@ -29,9 +37,13 @@ export class Calendar {
     return new Date(at).toLocaleString(this.locale, options);
   }
 
+  get today() {
+    return this.key(this.#now());
+  }
+
   /** How many days before today. @param {string} at */
   #daysAgo(at) {
-    return this.key(this.#now()) - this.key(at);
+    return this.today - this.key(at);
   }
 
   /** For a separator: today, yesterday, or which day. @param {string} at */
@@ -47,10 +59,12 @@ export class Calendar {
     return this.#say(at, { timeStyle: "short" });
   }
 
-  /** For a list: the time today, the weekday this week, else the date. @param {string} at */
+  /** For a list: the time today, the weekday this week, the day this year, else the date. @param {string} at */
   short(at) {
     const ago = this.#daysAgo(at);
-    return ago < 1 ? this.time(at) : this.#say(at, ago < 7 ? { weekday: "short" } : { dateStyle: "medium" });
+    if (ago < 1) return this.time(at);
+    const sameYear = new Date(at).getFullYear() === new Date(this.#now()).getFullYear();
+    return this.#say(at, ago < 7 ? { weekday: "short" } : sameYear ? { day: "numeric", month: "short" } : { dateStyle: "medium" });
   }
 
   /** How long ago. @param {string} at */

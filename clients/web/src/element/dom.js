@@ -33,11 +33,11 @@ export function h(tag, attributes = {}, ...children) {
  * A button; with an icon its label is read out and shown as a tooltip, without one it is the text.
  * @param {string} label
  * @param {(event: MouseEvent) => void} onclick
- * @param {Attributes & {icon?: import("./icons.js").IconName}} [attributes]
+ * @param {Attributes & {icon?: string}} [attributes] `icon`: its path
  */
-export function button(label, onclick, { icon: name, ...attributes } = {}) {
-  const named = name ? { "aria-label": label, title: label, class: "icon" } : {};
-  return h("button", { onclick, ...named, ...attributes }, name ? icon(name) : label);
+export function button(label, onclick, { icon: drawn, ...attributes } = {}) {
+  const named = drawn ? { "aria-label": label, title: label, class: "icon" } : {};
+  return h("button", { onclick, ...named, ...attributes }, drawn ? icon(drawn) : label);
 }
 
 /** For those who listen instead of look. @param {string} text */

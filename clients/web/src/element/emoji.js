@@ -1,8 +1,6 @@
-/** Knows emoji: how many a text is made of, and the common ones. The server has the last word on what is one. */
+/** Knows emoji: how many a text is made of. */
 
 const ONLY = /^(?:(?![©®™\d#*])[\p{ExtPict}\p{EMod}\p{RI}\u200d\ufe0f\s])+$/u;
-
-export const COMMON = ["👍", "❤️", "😂", "🎉", "😮", "😢", "🙏", "👀"];
 
 /** How many emoji, 0 if there is anything else in it. @param {string} text */
 export function emojiCount(text) {

@@ -5,11 +5,10 @@
  * keeps its node, its pictures and the focus in it; and that colour never says anything alone.
  */
 
-import { attachmentsView } from "./attachments-view.js";
 import { avatar } from "./avatar.js";
 import { button, h, unseen } from "./dom.js";
 import { emojiCount } from "./emoji.js";
-import { icon } from "./icons.js";
+import { TICKS, icon } from "./icons.js";
 import { linkified } from "./linkify.js";
 import { reactionChips } from "./reactions.js";
 
@@ -17,26 +16,15 @@ import { reactionChips } from "./reactions.js";
 /** @typedef {import("./rows.js").Row} Row */
 /** @typedef {import("./thread-element.js").ThreadElement} ThreadElement */
 
-/** @param {ThreadElement} ui @param {Row} row */
-export function createRow(ui, row) {
-  const node = h("li", { tabindex: row.message ? -1 : null });
-  if (row.message) drawMessage(ui, node, row.message, row);
-  else if (row.day) {
-    node.className = "day";
-    node.append(h("span", {}, ui.calendar.day(row.day)));
-  } else {
-    node.className = "unread";
-    node.append(h("span", {}, ui.words.unread));
-  }
-  return node;
+/** @param {ThreadElement} ui @param {HTMLElement} node @param {Row} row */
+export function drawRow(ui, node, row) {
+  if (row.message) return drawMessage(ui, node, row.message, row);
+  node.className = row.day ? "day" : "unread";
+  node.replaceChildren(h("span", {}, row.day ? ui.calendar.day(row.day) : ui.words.unread));
 }
 
-/** @param {ThreadElement} ui @param {HTMLElement} node @param {Row} row @param {Row} before @param {boolean} force */
-export function updateRow(ui, node, row, before, force) {
-  const { message } = row;
-  const same = message === before.message && row.first === before.first && row.last === before.last;
-  if (message && (force || !same)) drawMessage(ui, node, message, row);
-}
+/** Whether a row looks the same. @param {Row} one @param {Row} other */
+export const looksSame = (one, other) => one.message === other.message && one.first === other.first && one.last === other.last;
 
 /** @param {ThreadElement} ui @param {HTMLElement} node @param {Message} message @param {Row} row */
 function drawMessage(ui, node, message, { first, last }) {
@@ -58,7 +46,7 @@ function drawMessage(ui, node, message, { first, last }) {
     h("div", { class: "bubble" },
       quote(ui, message),
       message.attachments.length > 0 &&
-        (files?.childElementCount === message.attachments.length ? files : attachmentsView(ui, message.attachments)),
+        (files?.childElementCount === message.attachments.length ? files : ui.files(message.attachments)),
       h("p", { class: "text", dir: "auto" },
         ...(message.deleted ? [ui.words.deleted] : linkified(message.content)), foot(ui, message, own))),
     reactionChips(ui, message),
@@ -80,7 +68,7 @@ function foot(ui, message, own) {
   return h("span", { class: "foot" },
     message.edited && !message.deleted && `${words.edited} `,
     h("time", { datetime: message.createdAt }, calendar.time(message.createdAt)),
-    own && !message.deleted && h("span", { class: `tick ${message.status}` }, icon(message.status, words[message.status])));
+    own && !message.deleted && h("span", { class: `tick ${message.status}` }, icon(TICKS[message.status], words[message.status])));
 }
 
 /** @param {ThreadElement} ui @param {Message} message */

@@ -1,11 +1,10 @@
 /**
- * Reactions under a message: chips with counts, which are switches for one's own, and a picker.
+ * Reactions under a message: chips with counts, which are switches for one's own.
  *
  * Promises that each can be used by keyboard, and that who reacted is said, not only counted.
  */
 
-import { button, h } from "./dom.js";
-import { COMMON } from "./emoji.js";
+import { h } from "./dom.js";
 
 /** @typedef {import("../core/types.js").Message} Message */
 /** @typedef {import("./thread-element.js").ThreadElement} ThreadElement */
@@ -21,21 +20,4 @@ export function reactionChips(ui, message) {
     }, emoji, h("b", {}, String(count)));
   });
   return chips.length ? h("div", { class: "chips" }, ...chips) : null;
-}
-
-/** @param {ThreadElement} ui @param {Message} message @param {() => void} close */
-export function reactionPicker(ui, message, close) {
-  /** @param {string} emoji */
-  const pick = (emoji) => {
-    close();
-    if (emoji) ui.react(message, emoji, true);
-  };
-  const other = h("input", { "aria-label": ui.words.otherEmoji, placeholder: ui.words.otherEmoji, maxlength: 32, size: 12 });
-  return h("div", {
-    class: "picker", role: "group", "aria-label": ui.words.react,
-    onkeydown: (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape") close();
-      if (event.key === "Enter" && event.target === other && !event.isComposing) pick(other.value.trim());
-    },
-  }, ...COMMON.map((emoji) => button(emoji, () => pick(emoji), { class: "emoji" })), other);
 }

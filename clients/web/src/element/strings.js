@@ -56,7 +56,6 @@ export const ENGLISH = {
 
   compose: "Write a message",
   send: "Send",
-  save: "Save",
   attach: "Attach files",
   file: "File",
   /** @param {string} name */

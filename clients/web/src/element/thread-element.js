@@ -11,7 +11,9 @@ import { ChatElement, listen } from "./chat-element.js";
 import { Composer } from "./composer.js";
 import { ConnectionBanner } from "./connection-banner.js";
 import { h } from "./dom.js";
+import { later } from "./later.js";
 import { MessageList } from "./message-list.js";
+import { dress } from "./sheet.js";
 import { THREAD_STYLE } from "./style-thread.js";
 import { ThreadHeader } from "./thread-header.js";
 
@@ -21,8 +23,6 @@ import { ThreadHeader } from "./thread-header.js";
 
 /** How long a complaint is shown. */
 const COMPLAINT_MS = 8000;
-/** How often "last seen" is counted anew. */
-const MINUTE_MS = 60e3;
 
 export class ThreadElement extends ChatElement {
   /** @type {Thread | null} */ thread = null;
@@ -31,17 +31,19 @@ export class ThreadElement extends ChatElement {
   /** What was being written in each thread. @type {Map<string, string>} */ #drafts = new Map();
   #alert = h("p", { class: "alert", role: "alert" });
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #complaint;
+  /** @type {typeof import("./attachments-view.js").attachmentsView | undefined} */ #view;
+  /** @type {Promise<void> | undefined} */ #viewing;
 
   constructor() {
-    super(THREAD_STYLE);
+    super();
+    dress(this.box.getRootNode(), THREAD_STYLE);
   }
 
   get threadId() {
     return this.getAttribute("thread-id");
   }
   set threadId(id) {
-    if (id) this.setAttribute("thread-id", id);
-    else this.removeAttribute("thread-id");
+    this.setOrRemove("thread-id", id);
   }
 
   /** One's own role here. */
@@ -74,7 +76,7 @@ export class ThreadElement extends ChatElement {
 
     // Who one is, and how many others there are, may be known later than the first messages.
     let stage = "";
-    const draw = (force = false) => {
+    const draw = (/** @type {boolean} */ force) => {
       const before = stage;
       stage = [this.me, this.many, this.ownRole].join();
       if (!this.#list && thread.messages.length + Number(thread.caughtUp)) {
@@ -94,25 +96,25 @@ export class ThreadElement extends ChatElement {
 
     this.box.replaceChildren(header.node, main, typing, this.#alert, composer.node, note);
     composer.text = this.#drafts.get(id) ?? "";
-    this.#drop(composer, signal);
-    this.redraw = () => draw(true);
-    listen(thread, ["change"], signal, () => draw());
-    listen(client, ["state", "stale"], signal, () => draw());
+    for (const type of ["dragover", "dragleave", "drop"]) {
+      this.box.addEventListener(type, (event) => this.#drag(/** @type {DragEvent} */ (event)), { signal });
+    }
+    this.redraw = draw;
+    listen(thread, ["change"], signal, () => draw(false));
+    listen(client, ["state", "stale"], signal, () => draw(false));
     listen(client, ["presence"], signal, () => header.render(thread));
     listen(client, ["lost"], signal, ({ threadId }) => threadId === id && this.complain(this.words.lost, true));
     listen(client, ["signedout"], signal, () => this.complain(this.words.signedOut, true));
     this.complain("", true);
-    const minutes = setInterval(() => header.render(thread), MINUTE_MS);
     const seen = new IntersectionObserver(([entry]) => void (thread.shown = entry.isIntersecting));
     seen.observe(this);
     signal.addEventListener("abort", () => {
-      clearInterval(minutes);
       seen.disconnect();
       thread.shown = true;
       this.#drafts.set(id, composer.text);
     });
     thread.open();
-    draw();
+    draw(false);
   }
 
   detach() {
@@ -150,25 +152,26 @@ export class ThreadElement extends ChatElement {
     this.attempt(this.thread?.react(message.id, emoji, on));
   }
 
+  /** How files look is loaded with the first message that has some. @param {Message["attachments"]} attachments */
+  files(attachments) {
+    this.#viewing ??= later(() => import("./attachments-view.js")).then(({ attachmentsView }) => {
+      this.#view = attachmentsView;
+      this.redraw(true);
+    });
+    return this.#view?.(this, attachments);
+  }
+
   /** @param {string} messageId */
   jump(messageId) {
     return this.#list?.jump(messageId);
   }
 
-  /** @param {Composer} composer @param {AbortSignal} signal */
-  #drop(composer, signal) {
-    const { box } = this;
-    /** @param {DragEvent} event @param {boolean} over */
-    const drag = (event, over) => {
-      if (!event.dataTransfer?.types.includes("Files")) return;
-      event.preventDefault();
-      box.classList.toggle("dropping", over);
-    };
-    box.addEventListener("dragover", (event) => drag(event, true), { signal });
-    box.addEventListener("dragleave", (event) => drag(event, false), { signal });
-    box.addEventListener("drop", (event) => {
-      drag(event, false);
-      composer.addFiles(event.dataTransfer?.files ?? []);
-    }, { signal });
+  /** @param {DragEvent} event */
+  #drag(event) {
+    const { type, dataTransfer } = event;
+    if (!dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    this.box.classList.toggle("dropping", type === "dragover");
+    if (type === "drop") this.composer?.addFiles(dataTransfer.files);
   }
 }

@@ -5,13 +5,25 @@
  */
 
 import { button, h } from "./dom.js";
+import { CLOSE, FILE } from "./icons-acts.js";
 import { icon } from "./icons.js";
+import { dress } from "./sheet.js";
 
 /** @typedef {import("../core/types.js").AttachmentState} AttachmentState */
 /** @typedef {import("./thread-element.js").ThreadElement} ThreadElement */
 
 /** The protocol's; what is more is not taken. */
 const FILES_MAX = 10;
+
+const STYLE = `
+.uploads{display:flex;flex-wrap:wrap;gap:6px;padding-block-end:6px}
+.uploads:empty{display:none}
+.uploads li{display:flex;flex-wrap:wrap;align-items:center;gap:8px;padding:4px 4px 4px 10px;border-radius:14px;background:var(--_soft);font-size:13px;max-inline-size:100%}
+.uploads bdi{max-inline-size:14em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.uploads img{inline-size:32px;block-size:32px;border-radius:8px;object-fit:cover;margin-inline-start:-4px}
+.uploads .icon{inline-size:28px;block-size:28px}
+progress{inline-size:64px;block-size:6px;accent-color:var(--_accent)}
+`;
 
 export class Uploads {
   #ui;
@@ -24,6 +36,7 @@ export class Uploads {
   constructor(ui, onchange) {
     this.#ui = ui;
     this.#onchange = onchange;
+    dress(ui.box.getRootNode(), STYLE);
   }
 
   get empty() {
@@ -67,7 +80,7 @@ export class Uploads {
         item.remove();
         this.#onchange();
         this.#ui.composer?.focus();
-      }, { icon: "close" }));
+      }, { icon: CLOSE }));
     this.#entries.set(item, entry);
     this.node.append(item);
     try {
@@ -86,7 +99,7 @@ export class Uploads {
 
 /** @param {File} file */
 function picture(file) {
-  if (!/^image\/(png|jpeg|gif|webp)$/.test(file.type)) return icon("file");
+  if (!/^image\/(png|jpeg|gif|webp)$/.test(file.type)) return icon(FILE);
   const url = URL.createObjectURL(file);
   const done = () => URL.revokeObjectURL(url);
   return h("img", { src: url, alt: "", onload: done, onerror: done });

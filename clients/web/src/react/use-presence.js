@@ -12,7 +12,10 @@ import { useSource } from "./subscription.js";
 /** @typedef {import("../core/client.js").ChatClient} ChatClient */
 /** @typedef {import("../core/types.d.ts").Presence} Presence */
 
-/** How many hooks ask for each user: a watch replaces the one before. @type {WeakMap<ChatClient, Map<string, number>>} */
+/** Elements, and the page itself, may watch the same users. */
+const ASKER = "hooks";
+
+/** How many hooks ask for each user: a watch replaces the asker's one before. @type {WeakMap<ChatClient, Map<string, number>>} */
 const watched = new WeakMap();
 
 /** @param {ChatClient} client @param {readonly string[]} userIds @param {1 | -1} by */
@@ -25,7 +28,7 @@ function count(client, userIds, by) {
     if (left > 0) counts.set(userId, left);
     else counts.delete(userId);
   }
-  if (counts.size !== before) client.watchPresence([...counts.keys()]);
+  if (counts.size !== before) client.watchPresence([...counts.keys()], ASKER);
 }
 
 /**
