@@ -168,7 +168,8 @@ async def test_what_happened_while_nats_was_away_shows_in_the_lease_and_a_snapsh
     assert lease is not None
     assert not stand.receiver.doubted
     stand.receiver.compare(lease)
-    assert stand.receiver.doubted == {slot_of("anna")}
+    # Bob is told again when the link is back, which the stand may be too late to hear: its link was away as well.
+    assert {slot_of("anna")} <= stand.receiver.doubted <= {slot_of("anna"), slot_of("bob")}
     stand.receiver.replace(await stand.ask_connections(*stand.receiver.doubted))
     assert stand.states == {"bob": "active"}
     assert stand.receiver.doubted == set()
