@@ -108,6 +108,7 @@ async def test_a_file_that_is_no_picture_is_downloaded_under_its_name(
     alice = await host.visit(await new_context(), user, thread)
     picked: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": "Grüße\n".encode()}
     await alice.thread().locator("input[type=file]").set_input_files([picked])
+    await expect(alice.thread().locator(".uploads").get_by_text("notes.txt")).to_be_visible()
     await expect(alice.thread().locator(".uploads progress")).to_have_count(0)
     await alice.say("My notes")
     button = alice.bubble("My notes").get_by_role("button", name="notes.txt")

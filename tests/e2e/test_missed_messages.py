@@ -1,9 +1,12 @@
 """Missed messages from outside: one signed event for what nobody has looked at, and none for what somebody has."""
 
+import asyncio
+
 from tests.e2e.deployment import Deployment
 from tests.e2e.hook_receiver import HookReceiver
 from tests.e2e.people import Cast
 from tests.e2e.test_unread import posted
+from tests.kit.socket import Socket
 from tests.kit.waiting import until
 
 MISSED = "message.missed"
@@ -36,6 +39,13 @@ async def test_an_absent_user_is_told_of_once_with_all_that_was_missed(
     assert not receiver.of(MISSED, userId=alice), "one's own messages are not missed"
 
 
+async def goes_on_looking(socket: Socket, thread: str) -> None:
+    """A person does something now and then; after three seconds without, this system takes them for away."""
+    while True:
+        await socket.send("typing", threadId=thread, isTyping=False)
+        await asyncio.sleep(0.5)
+
+
 async def test_who_reads_or_mutes_or_looks_is_not_told_of(
     hooked: Deployment, receiver: HookReceiver, thread: str, cast: Cast
 ) -> None:
@@ -47,9 +57,10 @@ async def test_who_reads_or_mutes_or_looks_is_not_told_of(
     await posted(hooked, alice, thread, "hello")
     async with hooked.rest(bob) as client:
         (await client.post(f"/api/chat/threads/{thread}/mark-read", json={"seq": 1})).raise_for_status()
-    await looking.send("typing", threadId=thread, isTyping=False)
+    looks = asyncio.create_task(goes_on_looking(looking, thread))
     await told_of(receiver, carol)
     await told_of(receiver, frank)
+    looks.cancel()
     assert {event.data["userId"] for event in receiver.of(MISSED, threadId=thread)} == {carol, frank}
     for socket in (looking, elsewhere):
         await socket.close()
