@@ -63,6 +63,7 @@ function answersOf(server, random) {
 async function lives(random) {
   const server = new ScriptedServer("alice", ...OTHERS);
   server.pageLimit = 1 + Math.floor(random() * 6);
+  if (random() < 0.5) server.thread.membersLimit = 1 + Math.floor(random() * 2);
   for (let number = 1; number <= 4; number += 1) server.hears(`text ${number}`);
   const { client, thread } = await server.joined({ random });
   const sent = [];

@@ -199,6 +199,23 @@ test("presence follows the highest version, and on a new connection whatever it 
   client.close();
 });
 
+test("presence that is told before the client's later part is loaded is not lost", async () => {
+  const server = new ScriptedServer();
+  server.answers.auth = (_, socket) => {
+    socket.says(server.welcome());
+    socket.says(presence("bob", "online", 5));
+  };
+  const client = server.client();
+  client.watchPresence(["bob"]);
+  await client.setPresence("away").catch(() => {});
+  await client.connect();
+  await settled();
+  assert.equal(client.presence("bob").status, "online");
+  assert.deepEqual(server.socket.got("presence_watch").map(({ userIds }) => userIds), [["bob"]]);
+  assert.deepEqual(server.socket.got("presence_set").map(({ status }) => status), ["away"]);
+  client.close();
+});
+
 test("after a goodbye, presence that is told again is believed", async () => {
   const server = new ScriptedServer();
   const { client } = await server.joined();

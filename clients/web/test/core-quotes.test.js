@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Members } from "../src/core/members.js";
 import { lowestCursors, statusOf } from "../src/core/message-status.js";
 import { Quotes, quoteOf, seqOf } from "../src/core/quotes.js";
 import { newModel, started } from "./timeline-checks.js";
@@ -52,14 +53,15 @@ test("a thread's id may hold what separates it from the number", () => {
   assert.equal(new Quotes().givenTo({ replyToId: null }, new Map()).replyToId, null);
 });
 
+const membersOf = (...members) => new Members({ members });
 const member = (userId, deliveredSeq, readSeq) => ({ userId, deliveredSeq, readSeq });
 
 test("delivered and read mean everybody else, not one of them", () => {
-  const lowest = lowestCursors([member("alice", 9, 9), member("bob", 7, 5), member("carol", 6, 2)], "alice");
+  const lowest = lowestCursors(membersOf(member("alice", 9, 9), member("bob", 7, 5), member("carol", 6, 2)), "alice");
   assert.deepEqual([1, 2, 3, 6, 7].map((seq) => statusOf(seq, lowest)), ["read", "read", "delivered", "delivered", "sent"]);
 });
 
 test("a message that nobody else could have got is sent", () => {
-  assert.equal(statusOf(1, lowestCursors([member("alice", 9, 9)], "alice")), "sent");
-  assert.equal(statusOf(1, lowestCursors([], undefined)), "sent");
+  assert.equal(statusOf(1, lowestCursors(membersOf(member("alice", 9, 9)), "alice")), "sent");
+  assert.equal(statusOf(1, lowestCursors(membersOf(), undefined)), "sent");
 });

@@ -21,15 +21,23 @@ function resumes(timeline, model, random, limit) {
   return told;
 }
 
+/** @returns a page of them, to be applied later; in vain, if the thread was begun anew meanwhile */
+function members({ members }, model) {
+  const page = model.receipts(members.cursor);
+  return () => members.receive(page);
+}
+
 /** Events are lost, doubled and swapped; pages come late; connections break. */
 function lives(random) {
   const model = newModel();
+  if (random() < 0.5) model.membersLimit = 1 + Math.floor(random() * 2); // as a large thread, of which a frame names the first
   const timeline = started(model, 1 + Math.floor(random() * 3));
   timeline.receiveDetails(model.details);
   const limit = 1 + Math.floor(random() * 8);
   const told = [];
   const reads = [() => model.history({ limit: 3 }).items];
   let [underWay, page, history] = [[], null, reads[0]()];
+  let further = null;
   for (let serial = 0; serial < 25; serial += 1) {
     underWay.push(...acts(model, random, serial));
     if (random() < 0.15) underWay = underWay.filter(() => random() < 0.5);
@@ -45,9 +53,15 @@ function lives(random) {
       timeline.fetching();
       page = model.changes(timeline.resumeRev, limit);
     }
+    if (further && random() < 0.5) {
+      further();
+      further = null;
+    } else if (!further && timeline.needs === "members" && random() < 0.5) {
+      further = members(timeline, model); // read now, and applied after what happens next
+    }
     if (random() < 0.5) for (const event of underWay.splice(0)) told.push(...timeline.receive(event));
     if (random() < 0.08) {
-      [underWay, page] = [[], null];
+      [underWay, page, further] = [[], null, null];
       told.push(...resumes(timeline, model, random, limit));
     }
     if (random() < 0.05) timeline.resync();

@@ -90,7 +90,7 @@ export class ScriptedServer {
       const thread = this.threads.get(threadId);
       if (!thread) return socket.says(this.refusal("THREAD_NOT_FOUND", { ref, threadId }));
       socket.following.add(threadId);
-      for (const frame of thread.sync(sinceRev, { ref, limit: this.pageLimit })) socket.says(frame);
+      for (const frame of thread.sync(sinceRev, { ref, limit: this.pageLimit, reader: this.userId })) socket.says(frame);
     },
     message: (frame, socket) => {
       const stored = this.stores(frame);
@@ -108,6 +108,7 @@ export class ScriptedServer {
     },
     "GET /api/chat/threads/*": ({ thread }) => ({ body: thread.detail(this.userId) }),
     "GET /api/chat/threads/*/changes": ({ thread, query }) => ({ body: thread.changes(Number(query.get("sinceRev")), this.pageLimit) }),
+    "GET /api/chat/threads/*/receipts": ({ thread, query }) => ({ body: thread.receipts(query.get("cursor") ?? "") }),
     "POST /api/chat/messages": ({ body }) => {
       this.stores(body);
       return { status: 201, body: this.threads.get(body.threadId).sent(this.userId, body.clientMessageId) };

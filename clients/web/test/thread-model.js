@@ -11,6 +11,7 @@ export class ThreadModel {
   lastSeq = 0;
   title = null;
   metadata = null;
+  /** How many members a frame names, and a page holds. */ membersLimit = 500;
   #titleRev = 0;
   messages = new Map();
   #createdRevs = new Map();
@@ -137,16 +138,32 @@ export class ThreadModel {
   }
 
   /** The answer to a subscribe, and the events that follow it. */
-  sync(sinceRev, { limit = 500, ref } = {}) {
+  sync(sinceRev, { limit = 500, ref, reader = "alice" } = {}) {
     const page = sinceRev != null && sinceRev <= this.rev ? this.changes(sinceRev, limit) : null;
     const result = sinceRev == null ? "complete" : !page ? "reset" : page.complete ? "complete" : "page";
-    const { rev, lastSeq, members } = this;
-    const subscribed = { type: "subscribed", threadId: this.id, rev, throughRev: page?.throughRev ?? rev, lastSeq, members, result, ref };
+    const { rev, lastSeq } = this;
+    const members = this.named(reader);
+    const subscribed = { type: "subscribed", threadId: this.id, rev, throughRev: page?.throughRev ?? rev, lastSeq, ...members, result, ref };
     return [subscribed, ...(page?.items ?? [])];
   }
 
   get members() {
     return [...this.#members.values()].filter(({ removed }) => !removed).map(({ state }) => state);
+  }
+
+  /** The first by user id, and the reader; where the others go on. */
+  named(reader) {
+    const { members } = this;
+    const page = this.receipts();
+    if (!page.nextCursor) return { members };
+    const own = members.filter(({ userId }) => userId === reader && userId > page.nextCursor);
+    return { members: [...page.items, ...own], memberCount: members.length, membersCursor: page.nextCursor };
+  }
+
+  receipts(cursor = "") {
+    const behind = this.members.filter(({ userId }) => userId > cursor).sort((a, b) => (a.userId < b.userId ? -1 : 1));
+    const items = behind.slice(0, this.membersLimit);
+    return { threadId: this.id, items, nextCursor: behind.length > items.length ? items.at(-1).userId : null };
   }
 
   get details() {
@@ -157,7 +174,7 @@ export class ThreadModel {
   detail(userId) {
     const readSeq = this.#members.get(userId)?.state.readSeq ?? 0;
     const own = { readSeq, unread: this.lastSeq - readSeq, markedUnreadSeq: null, archived: false, muted: false, showReceipts: true };
-    return { ...this.details, members: this.members, own };
+    return { ...this.details, ...this.named(userId), own };
   }
 
   // --- inside ---

@@ -28,6 +28,8 @@ export function catchUp(timeline, model, pageLimit = 500) {
     if (timeline.needs === "history") {
       timeline.replace(model.history().items);
       if (timeline.details) timeline.receiveDetails(model.details);
+    } else if (timeline.needs === "members") {
+      timeline.members.receive(model.receipts(timeline.members.cursor));
     } else {
       timeline.fetching();
       applied.push(...timeline.receivePage(model.changes(timeline.resumeRev, pageLimit)));

@@ -7,41 +7,30 @@
  * its own. Where the browser lacks what that takes, each has its own socket.
  */
 
+import { Calls } from "./calls.js";
+import { CLOCK } from "./clock.js";
 import { Delivery } from "./delivery.js";
 import { ChatError } from "./errors.js";
 import { Following } from "./following.js";
-import { Http, THREADS, threadPath } from "./http.js";
+import { Http } from "./http.js";
 import { Identity } from "./identity.js";
-import { PresenceView } from "./presence.js";
-import { Receipts } from "./receipts.js";
+import { ReceiptTeller } from "./receipt-teller.js";
 import { Socket } from "./socket.js";
 import { Thread } from "./thread.js";
-import { TypingView } from "./typing.js";
 import { UnreadView } from "./unread.js";
-import { isVisible } from "./visibility.js";
+import { Writers } from "./writers.js";
 
 /** @typedef {import("./types.js").ClientOptions} ClientOptions */
 /** @typedef {import("./types.js").ConnectionState} ConnectionState */
 /** @typedef {import("./types.js").Presence} Presence */
 /** @typedef {import("./types.js").ClientEvents} ClientEvents */
-/** @typedef {import("./protocol.js").UnreadItem} UnreadItem */
-/** @typedef {import("./protocol.js").ThreadSummary} ThreadSummary */
 /** @typedef {import("./socket.js").Socket | import("./tab-link.js").TabLink} Link */
-/** What its parts may ask of a client. @typedef {import("./delivery.js").DeliveryHost & import("./following.js").FollowingHost & import("./thread.js").Host} Inside */
-
-const RECEIPTS_PAUSE_MS = 250;
-const UNTOLD_MS = 10_000;
-const WATCHED_MAX = 200;
-
-/** @type {import("./types.js").Clock} */
-const CLOCK = {
-  now: () => Date.now(),
-  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
-  clearTimeout: (timer) => clearTimeout(timer),
-};
+/** Also what other tabs are the cause of. @typedef {import("./protocol.js").ServerFrame | {type: "elsewhere", threadId: string, rev?: number}} Frame */
+/** @typedef {{[T in Frame["type"]]?: (frame: Extract<Frame, {type: T}>) => void}} Handlers */
+/** What its parts may ask of a client. @typedef {import("./delivery.js").DeliveryHost & import("./following.js").FollowingHost & import("./thread.js").Host & import("./presence-watch.js").PresenceHost} Inside */
 
 /** Events (see ClientEvents in types.d.ts): state, stale, unread, presence, message, thread, lost, error, signedout. */
-export class ChatClient extends EventTarget {
+export class ChatClient extends Calls {
   /** @type {import("./types.js").Me | null} */ me = null;
   /** @type {ConnectionState} */ connectionState = "idle";
   /** What is shown may be behind. */ stale = true;
@@ -53,7 +42,6 @@ export class ChatClient extends EventTarget {
   #options;
   #clock;
   #identity;
-  #http;
   /** @type {Link | null} */ #link = null;
   /** @type {import("./tab-link.js").TabLink | null} */ #tabs = null;
   #makeSocket;
@@ -61,30 +49,28 @@ export class ChatClient extends EventTarget {
   #delivery;
   #following;
   #unread = new UnreadView();
-  #presence = new PresenceView();
-  #typing = new TypingView();
-  #receipts = new Receipts();
+  #writers;
+  #receipts;
   /** @type {Map<string, Thread>} */ #threads = new Map();
-  /** @type {import("./requests.js").Requests | null} */ #requests = null;
-  /** Whose presence is wanted, by asker. @type {Map<string, readonly string[]>} */ #watched = new Map();
-  /** @type {"away" | null} */ #declared = null;
+  /** @type {import("./presence-watch.js").Wishes} */ #wishes = { watched: new Map(), declared: null };
+  /** @type {import("./presence-watch.js").PresenceWatch | null} */ #presence = null;
+  /** @type {Promise<typeof import("./later.js")> | null} */ #later = null;
   /** @type {string | null} */ #epoch = null;
-  /** @type {unknown} */ #receiptsTimer = null;
-  /** @type {unknown} */ #typingTimer = null;
-  /** @type {unknown} */ #untoldTimer = null;
   /** @type {(() => void) | null} */ #unwatchPage = null;
   /** Online for the first time, or closed. */ #arrived = () => {};
   #isOpen = false;
 
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
-    super();
-    this.#options = options;
-    const clock = (this.#clock = options.clock ?? CLOCK);
+    const clock = options.clock ?? CLOCK;
     const random = options.random ?? Math.random;
     const base = new URL(options.url ?? globalThis.location.origin).origin;
-    const identity = (this.#identity = new Identity(options));
-    const http = (this.#http = new Http(base, identity, options.fetch ?? ((input, init) => fetch(input, init)), clock));
+    const identity = new Identity(options);
+    const http = new Http(base, identity, options.fetch ?? ((input, init) => fetch(input, init)), clock);
+    super(http);
+    this.#options = options;
+    this.#clock = clock;
+    this.#identity = identity;
     this.#makeSocket = (/** @type {import("./socket.js").LinkObserver} */ observer) =>
       new Socket(`${base.replace(/^http/, "ws")}/ws`, identity, options.WebSocket ?? globalThis.WebSocket, clock, random, observer);
     this.#inside = {
@@ -102,12 +88,16 @@ export class ChatClient extends EventTarget {
       },
       applied: (thread, event) => this.#applied(thread, event),
       moved: () => this.#settle(),
+      tell: (type, detail) => this.#tell(type, detail),
       lost: (threadId, code) => this.#tell("lost", { threadId, code }),
       userId: () => this.me?.userId ?? identity.userId,
-      opened: (thread) => this.#threadOpened(thread),
+      opened: (thread) => {
+        this.#following.open(thread);
+        this.#receipts.noteShown(thread);
+      },
       closed: (thread) => this.#following.close(thread),
-      writers: (threadId) => this.#typing.writers(threadId),
-      mark: (threadId, read, delivered) => this.#mark(threadId, read, delivered),
+      writers: (threadId) => this.#writers.writers(threadId),
+      mark: (threadId, read, delivered) => this.#receipts.markSoon(threadId, read, delivered),
       forgetMark: (threadId) => this.#receipts.forget(threadId),
       typing: (threadId, isTyping) => this.#send({ type: "typing", threadId, isTyping }),
       changed: ({ id: threadId }) => this.#tell("thread", { threadId }),
@@ -115,11 +105,13 @@ export class ChatClient extends EventTarget {
     };
     this.#delivery = new Delivery(random, this.#inside, options.httpFallback ?? true);
     this.#following = new Following(this.#inside);
+    this.#writers = new Writers(clock, (threadId) => this.#threads.get(threadId)?.touch("typing"));
+    this.#receipts = new ReceiptTeller(clock, this.#inside.send, options.autoReceipts ?? true);
   }
 
   // --- what there is ---
 
-  /** Threads in which something is unread. @returns {ReadonlyMap<string, UnreadItem>} */
+  /** Threads in which something is unread. @returns {ReadonlyMap<string, import("./protocol.js").UnreadItem>} */
   get unread() {
     return this.#unread.items;
   }
@@ -135,7 +127,7 @@ export class ChatClient extends EventTarget {
 
   /** @param {string} userId @returns {Presence | undefined} */
   presence(userId) {
-    return this.#presence.get(userId);
+    return this.#presence?.get(userId);
   }
 
   /** The same object each time. @param {string} threadId @returns {Thread} */
@@ -150,7 +142,7 @@ export class ChatClient extends EventTarget {
   /** Start; comes back by itself whenever the connection is lost. Resolves once it was online, or closed. @returns {Promise<void>} */
   async connect() {
     if (this.connectionState !== "idle") return;
-    this.#change("connecting", "", null);
+    this.#change("connecting");
     const done = new Promise((resolve) => (this.#arrived = () => resolve(undefined)));
     const owner = this.#beginLater();
     if (this.#options.shareTabs ?? !this.#options.WebSocket) {
@@ -167,10 +159,11 @@ export class ChatClient extends EventTarget {
   /** @returns {Promise<string | null>} whose outbox and tabs */
   async #beginLater() {
     try {
-      const { openStore, ownerOf, post, Requests, watchPage } = await import("./later.js");
-      this.#requests = new Requests(this.#clock);
+      const { openStore, ownerOf, post, PresenceWatch, watchPage } = await (this.#later = import("./later.js"));
+      this.#presence = new PresenceWatch(this.#inside, this.#wishes);
+      if (this.#isOpen) this.#presence.connected();
       if (this.connectionState !== "closed") this.#unwatchPage = watchPage((event) => this.#pageTold(event));
-      const owner = await ownerOf(this.#http.base, this.#identity);
+      const owner = await ownerOf(this.http.base, this.#identity);
       void this.#delivery.open(await openStore(this.#options.storage, owner), post);
       return owner;
     } catch {
@@ -216,16 +209,17 @@ export class ChatClient extends EventTarget {
 
   #end() {
     this.#unwatchPage?.();
-    for (const timer of [this.#receiptsTimer, this.#typingTimer, this.#untoldTimer]) this.#clock.clearTimeout(timer);
-    this.#requests?.end(new ChatError("CLOSED", "closed"));
-    this.#change("closed", "", null);
+    this.#writers.lost();
+    this.#receipts.stop();
+    this.#presence?.close();
+    this.#change("closed");
   }
 
   /** @param {import("./page.js").PageEvent} event */
   #pageTold(event) {
     if (event === "aside") this.#link?.pause();
     else if (event !== "hidden") this.#link?.wake();
-    if (event === "visible") for (const thread of this.#following.threads) this.#readShown(thread);
+    if (event === "visible") for (const thread of this.#following.threads) this.#receipts.noteShown(thread);
   }
 
   // --- the connection ---
@@ -264,35 +258,30 @@ export class ChatClient extends EventTarget {
       for (const threadId of this.#unread.clear()) this.#tellUnread(threadId);
     }
     this.#epoch = success.storeEpoch ?? this.#epoch;
-    this.#presence.connected();
-    this.#change("catching_up", "", null);
+    this.#change("catching_up");
     this.#following.connected();
-    if (this.#watched.size) this.#askPresence();
-    if (this.#declared) this.#send({ type: "presence_set", status: this.#declared });
-    this.#receipts.tellAgain();
-    this.#tellReceipts();
+    this.#presence?.connected();
+    this.#receipts.connected();
     if (this.leader) this.#delivery.socketOpened();
     else this.#delivery.shareAll();
-    this.#untoldTimer = this.#clock.setTimeout(() => this.#forgetUntold(), UNTOLD_MS);
     this.#settle();
   }
 
   #lost() {
     this.#isOpen = false;
-    this.#clock.clearTimeout(this.#untoldTimer); // the next connection has its own time to tell
     this.#following.disconnected();
     if (this.leader) this.#delivery.socketLost();
-    for (const threadId of this.#typing.clear()) this.#threads.get(threadId)?.touch("typing");
-    this.#requests?.end(new ChatError("NETWORK", "no connection", { retryable: true, fate: "unknown" }));
+    this.#writers.lost();
+    this.#presence?.disconnected();
   }
 
   #settle() {
     if (!this.#isOpen || this.connectionState === "closed") return;
-    this.#change(this.#following.caughtUp ? "online" : "catching_up", "", null);
+    this.#change(this.#following.caughtUp ? "online" : "catching_up");
   }
 
-  /** @param {ConnectionState} state @param {string} reason @param {number | null} retryAt */
-  #change(state, reason, retryAt) {
+  /** @param {ConnectionState} state @param {string} [reason] @param {number | null} [retryAt] */
+  #change(state, reason = "", retryAt = null) {
     const stale = state !== "online";
     this.retryAt = retryAt;
     if (state !== this.connectionState || retryAt !== null) {
@@ -313,10 +302,10 @@ export class ChatClient extends EventTarget {
 
   // --- what comes ---
 
-  /** @param {import("./protocol.js").ServerFrame} frame */
+  /** @param {Frame} frame */
   #received(frame) {
     try {
-      if (Object.hasOwn(this.#handlers, frame.type)) this.#handlers[frame.type](frame);
+      if (Object.hasOwn(this.#handlers, frame.type)) /** @type {any} */ (this.#handlers)[frame.type](frame);
       else if ("rev" in frame && "threadId" in frame) this.#following.receive(frame);
     } catch {
       // Of a newer server, or broken. If it was an event of a thread, its rev is missing now, and is fetched.
@@ -324,50 +313,36 @@ export class ChatClient extends EventTarget {
     }
   }
 
-  /** By type; events of threads are following's. @type {Record<string, (frame: any) => void>} */
+  /** By type; events of threads are following's. @type {Handlers} */
   #handlers = {
-    /** @param {import("./protocol.js").Subscribed} frame */
     subscribed: (frame) => {
       this.#following.subscribed(frame);
       const thread = this.#threads.get(frame.threadId);
-      if (thread) this.#readShown(thread);
+      if (thread) this.#receipts.noteShown(thread);
     },
-    /** @param {import("./protocol.js").MessageAck} frame */
     message_ack: (frame) => this.#delivery.acked(frame),
-    /** @param {import("./protocol.js").Ack} frame */
-    ack: ({ ref }) => this.#requests?.answered(ref),
-    /** @param {import("./protocol.js").Error} frame */
+    ack: ({ ref }) => this.#presence?.answered(ref),
     error: (frame) => {
       const error = ChatError.said(/** @type {any} */ (frame));
       const { ref, clientMessageId } = frame;
       if (clientMessageId && this.#delivery.refused(clientMessageId, error)) return;
       if (this.#following.refused(ref, error)) return;
-      if (!this.#requests?.answered(ref, error)) this.#tell("error", error.problem);
+      if (!this.#presence?.answered(ref, error)) this.#tell("error", error.problem);
     },
-    /** @param {import("./protocol.js").TypingNotice} frame */
-    typing: (frame) => {
-      if (this.#typing.receive(frame, this.#clock.now())) this.#threads.get(frame.threadId)?.touch("typing");
-      this.#expireTyping();
-    },
-    /** @param {import("./protocol.js").PresenceNotice} frame */
+    typing: (frame) => this.#writers.noted(frame),
     presence: (frame) => {
-      if (!this.#presence.receive(frame)) return;
-      const presence = /** @type {Presence} */ (this.#presence.get(frame.userId));
-      this.#tell("presence", { userId: frame.userId, presence });
+      if (this.#presence) this.#presence.received(frame);
+      else this.#later?.then(() => this.#presence?.received(frame)).catch(() => {});
     },
-    /** @param {import("./protocol.js").UnreadNotice} frame */
     unread: (frame) => {
       this.#receipts.confirmed(frame.threadId, frame.readSeq, frame.readSeq);
       if (this.#unread.receive(frame)) this.#tellUnread(frame.threadId);
     },
-    /** @param {import("./protocol.js").UnreadSnapshot} frame */
     unread_snapshot: (frame) => {
       this.#unread.receiveSnapshot(frame);
       this.#tellUnread(null);
     },
-    /** @param {import("./protocol.js").Resync} frame */
     resync: ({ threadId }) => this.#following.resync(threadId ?? undefined),
-    /** @param {{threadId: string, rev?: number}} frame */
     elsewhere: (frame) => this.#following.elsewhere(frame),
   };
 
@@ -375,15 +350,11 @@ export class ChatClient extends EventTarget {
   #applied(thread, event) {
     if (event.type === "message") {
       const { data } = event;
-      if (this.#typing.said(thread.id, data.senderId)) thread.touch("typing");
+      if (this.#writers.said(thread.id, data.senderId)) thread.touch("typing");
       if (data.senderId === this.me?.userId) this.#delivery.shown(data.clientMessageId);
-      thread.touch("messages", "receipts");
-      const message = thread.messages.find(({ seq }) => seq === data.seq);
-      if (message) {
-        thread.dispatchEvent(new CustomEvent("message", { detail: { message } }));
-        this.#tell("message", { threadId: thread.id, message });
-      }
-      this.#readShown(thread);
+      const message = thread.receiveNew(data.seq);
+      if (message) this.#tell("message", { threadId: thread.id, message });
+      this.#receipts.noteShown(thread);
     } else if (event.type.endsWith("_receipt")) {
       thread.touch("receipts", "members");
       if (event.userId === this.me?.userId) {
@@ -398,98 +369,27 @@ export class ChatClient extends EventTarget {
     }
   }
 
-  // --- receipts and typing ---
-
-  /** @param {Thread} thread */
-  #threadOpened(thread) {
-    if (!this.#following.threads.includes(thread) && thread.openings) this.#following.open(thread);
-    this.#readShown(thread);
-  }
-
-  /** Tell what has arrived, and what a person sees. @param {Thread} thread */
-  #readShown(thread) {
-    if (!(this.#options.autoReceipts ?? true) || !thread.openings || !thread.lastSeq || !thread.timeline.started) return;
-    if (thread.shown && isVisible()) {
-      if (thread.readSeq < thread.lastSeq) thread.markRead();
-    } else {
-      this.#mark(thread.id, 0, thread.lastSeq);
-    }
-  }
-
-  /** @param {string} threadId @param {number} read @param {number} delivered */
-  #mark(threadId, read, delivered) {
-    if (!this.#receipts.mark(threadId, { read, delivered }) || this.#receiptsTimer) return;
-    this.#receiptsTimer = this.#clock.setTimeout(() => this.#tellReceipts(), RECEIPTS_PAUSE_MS);
-  }
-
-  #tellReceipts() {
-    this.#clock.clearTimeout(this.#receiptsTimer);
-    this.#receiptsTimer = null;
-    if (this.#isOpen) for (const frame of this.#receipts.untold()) this.#send(frame);
-  }
-
-  #expireTyping() {
-    this.#clock.clearTimeout(this.#typingTimer);
-    const now = this.#clock.now();
-    for (const threadId of this.#typing.expire(now)) this.#threads.get(threadId)?.touch("typing");
-    const wait = this.#typing.nextEnd - now;
-    if (wait < Infinity) this.#typingTimer = this.#clock.setTimeout(() => this.#expireTyping(), Math.max(wait, 10));
-  }
-
   // --- presence and unread ---
 
   /** These users from now on, in place of those that this asker named before. @param {readonly string[]} userIds @param {string} [asker] */
   watchPresence(userIds, asker = "page") {
-    if (userIds.length) this.#watched.set(asker, userIds);
-    else this.#watched.delete(asker);
-    if (this.#isOpen) this.#askPresence();
-  }
-
-  #askPresence() {
-    const userIds = [...new Set([...this.#watched.values()].flat())].slice(0, WATCHED_MAX);
-    this.#presence.asked(userIds);
-    this.#send({ type: "presence_watch", userIds });
-  }
-
-  #forgetUntold() {
-    for (const userId of this.#presence.forgetUntold()) {
-      this.#tell("presence", { userId, presence: { status: "offline", lastSeenAt: null } });
-    }
+    const { watched } = this.#wishes;
+    if (userIds.length) watched.set(asker, userIds);
+    else watched.delete(asker);
+    if (this.#isOpen) this.#presence?.ask();
   }
 
   /** @param {"online" | "away" | "dnd" | "invisible"} status @returns {Promise<void>} */
   async setPresence(status) {
-    this.#declared = status === "away" ? status : null;
-    if (!this.#requests) throw new ChatError("NETWORK", "no connection", { retryable: true });
-    await this.#requests.ask({ type: "presence_set", status }, this.#inside.send);
+    this.#wishes.declared = status === "away" ? status : null;
+    if (!this.#presence) throw new ChatError("NETWORK", "no connection", { retryable: true });
+    await this.#presence.set(status);
   }
 
   /** @param {string | null} threadId */
   #tellUnread(threadId) {
     const item = threadId === null ? undefined : this.#unread.items.get(threadId);
     this.#tell("unread", { threadId, item, totalUnread: this.#unread.total });
-  }
-
-  // --- REST ---
-
-  /** @param {{archived?: boolean, cursor?: string, limit?: number}} [options] @returns {Promise<{items: ThreadSummary[], nextCursor: string | null}>} */
-  listThreads(options = {}) {
-    return this.#http.get(THREADS, options);
-  }
-
-  /** The same id again gives the same thread. @param {import("./protocol.js").CreateThreadBody} body @returns {Promise<import("./protocol.js").ThreadState>} */
-  createThread(body) {
-    return this.#http.call("POST", THREADS, { body });
-  }
-
-  /** @param {string} threadId @returns {Promise<import("./protocol.js").ThreadDetail>} */
-  threadDetail(threadId) {
-    return this.#http.get(threadPath(threadId));
-  }
-
-  /** @param {string} q @param {{threadId?: string, order?: "newest" | "rank", cursor?: string, limit?: number}} [options] @returns {Promise<import("./protocol.js").SearchPage>} */
-  search(q, options = {}) {
-    return this.#http.get("/api/chat/search", { q, ...options });
   }
 
   /** @template {keyof ClientEvents} K @param {K} type @param {ClientEvents[K]} detail */

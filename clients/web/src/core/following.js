@@ -26,11 +26,11 @@ const AGAIN_MAXIMUM_MS = 15_000;
  * @property {(threadId: string, code: string) => void} lost
  */
 
-/** What is to be read of a thread before it is true. @param {Thread} thread @returns {"first" | "changes" | "history" | null} */
+/** What is to be read of a thread before it is true. @param {Thread} thread @returns {"first" | "changes" | "history" | "members" | null} */
 function missing({ timeline: { started, needs }, isReady, refusal }) {
   if (!started || refusal) return null;
   if (!isReady) return "first";
-  return needs === "changes" || needs === "history" ? needs : null;
+  return needs === "nothing" || needs === "replay" ? null : needs;
 }
 
 export class Following {
@@ -56,8 +56,9 @@ export class Following {
     return this.threads.every((thread) => (thread.caughtUp && thread.isReady) || thread.refusal);
   }
 
-  /** @param {Thread} thread */
+  /** Unless it is, or nobody has it open. @param {Thread} thread */
   open(thread) {
+    if (this.#open.has(thread.id) || !thread.openings) return;
     this.#open.set(thread.id, thread);
     thread.refusal = null;
     if (this.#isOpen) this.#subscribe(thread);
@@ -188,6 +189,12 @@ export class Following {
       const page = await this.#get(thread, "/messages", { limit: PAGE });
       thread.timeline.replace(page.items);
       thread.touch("messages");
+    },
+    /** @param {Thread} thread */
+    members: async (thread) => {
+      const { members } = thread.timeline;
+      members.receive(await this.#get(thread, "/receipts", { cursor: members.cursor }));
+      thread.touch("members", "receipts");
     },
     /** @param {Thread} thread */
     changes: async (thread) => {

@@ -2,12 +2,14 @@
  * Keeps one socket: connect, authenticate, serve, come back. Knows no thread and no outbox.
  *
  * Promises: `opened` and `lost` alternate; a socket on which nothing is heard for 1.5 heartbeats is let go, whatever TCP
- * believes; a token is renewed on the open socket before it expires; whether and when to come back is backoff's. Frames
- * that cannot be read are passed over. Tokens travel in the first frame, never in the URL, and nothing is logged.
+ * believes, and one that owes an answer within seconds; a token is renewed on the open socket before it expires; whether
+ * and when to come back is backoff's. Frames that cannot be read are passed over. Tokens travel in the first frame, never
+ * in the URL, and nothing is logged.
  */
 
 import { Backoff } from "./backoff.js";
 import { Heartbeat } from "./heartbeat.js";
+import { Questions } from "./questions.js";
 
 /** @typedef {import("./protocol.js").ServerFrame} ServerFrame */
 /** @typedef {import("./protocol.js").ClientFrame} ClientFrame */
@@ -42,6 +44,7 @@ export class Socket {
   #renewing = false;
   #tokenExpired = false;
   /** @type {Heartbeat | null} */ #heartbeat = null;
+  #questions = new Questions();
   /** @type {unknown} */ #beat = null;
   /** The next attempt, or the dead-line of this one. @type {unknown} */ #timer = null;
   /** @type {unknown} */ #leaving = null;
@@ -91,6 +94,8 @@ export class Socket {
   send(frame) {
     if (!this.#isOpen || this.#socket?.readyState !== 1) return false;
     this.#socket.send(JSON.stringify(frame));
+    this.#questions.asked(frame);
+    this.beat();
     return true;
   }
 
@@ -142,6 +147,8 @@ export class Socket {
     if (frame.type === "token_expiring") this.#renew();
     else if (frame.type === "reconnect") this.#leave(frame.afterMs);
     else if (frame.type === "pong") this.#ponged(frame.id);
+    this.#questions.answered(frame);
+    this.beat(); // what is heard may make the next ping due sooner
     this.#observer.received(frame);
   }
 
@@ -154,6 +161,7 @@ export class Socket {
     this.#isOpen = true;
     this.#backoff.opened(now);
     this.#heartbeat = new Heartbeat(success.heartbeatIntervalMs, now);
+    this.#questions = new Questions();
     this.#change("open");
     this.#observer.opened(success);
     this.beat();
@@ -161,16 +169,17 @@ export class Socket {
 
   /** Whatever is due for the heartbeat. */
   beat() {
-    this.#clock.clearTimeout(this.#beat);
     const heartbeat = this.#heartbeat;
     if (!heartbeat || !this.#socket) return;
     const now = this.#clock.now();
+    heartbeat.awaits(this.#questions.open, now);
     const due = heartbeat.due(now);
     if (due === "dead") return this.#end(this.#socket, null, "silence");
     if (due === "ping") {
       heartbeat.pinged(now);
       this.send({ type: "ping", id: String(now) });
     }
+    this.#clock.clearTimeout(this.#beat); // only now: the ping has set it too
     this.#beat = this.#clock.setTimeout(() => this.beat(), Math.max(1, heartbeat.nextAt - now));
   }
 

@@ -11,6 +11,7 @@
  */
 
 import { Heartbeat } from "./heartbeat.js";
+import { Questions } from "./questions.js";
 import { Election, hold } from "./tab-election.js";
 import { Hub } from "./tab-hub.js";
 import { isVisible } from "./visibility.js";
@@ -56,6 +57,8 @@ export class TabLink {
   /** What ended a message, by clientMessageId: a tab that has not heard so yet is told, and nothing is sent again. @type {Map<string, import("./delivery.js").Note>} */
   #ended = new Map();
   /** When to ask, as a follower. @type {Heartbeat} */ #watch;
+  /** Ours as a follower, and what we wrote: the leader, whose timers may sleep, is asked more often meanwhile. */
+  #questions = new Questions();
   /** @type {unknown} */ #timer = null;
   // What a leader has.
   /** @type {import("./socket.js").Socket | null} */ #socket = null;
@@ -131,6 +134,7 @@ export class TabLink {
     if (!this.#success) return false;
     if (this.#hub) return this.#hub.from(this.#id, frame);
     this.#say("frame", { frame });
+    this.#asked(frame);
     return true;
   }
 
@@ -140,6 +144,7 @@ export class TabLink {
   note(note) {
     this.#remember(note);
     this.#say("note", { note });
+    if (note.entry && this.#success) this.#asked(note.entry);
     this.probe();
   }
 
@@ -211,6 +216,7 @@ export class TabLink {
   #open(success) {
     if (this.#success) return;
     this.#success = success;
+    this.#questions = new Questions();
     if (this.#socket) {
       const socket = this.#socket;
       this.#hub = new Hub(
@@ -237,12 +243,19 @@ export class TabLink {
     if (others?.length !== tabs?.length || !tabs) this.#host.received(frame);
   }
 
+  /** @param {any} frame */
+  #asked(frame) {
+    this.#questions.asked(frame);
+    this.#ask();
+  }
+
   /** As a follower in front of a person: ask the leader whether it is there; do without it if it does not answer. */
   #ask() {
     const clock = this.#clock;
     clock.clearTimeout(this.#timer);
     if (this.#socket || !this.#channel || !isVisible()) return;
     const now = clock.now();
+    this.#watch.awaits(this.#questions.open, now);
     const due = this.#watch.due(now);
     if (due === "dead") {
       this.#join();
@@ -282,6 +295,7 @@ export class TabLink {
 
   /** @param {import("./delivery.js").Note} note */
   #remember({ discard, frame }) {
+    this.#questions.answered(frame ?? { clientMessageId: discard });
     if (discard) this.#ended.set(discard, { discard });
     else if (frame?.type === "message_ack" && frame.status === "sent") this.#ended.set(frame.clientMessageId, { frame });
     if (this.#ended.size > ENDED_MAX) this.#ended.delete(/** @type {string} */ (this.#ended.keys().next().value));

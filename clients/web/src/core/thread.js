@@ -74,7 +74,7 @@ export class Thread extends EventTarget {
     return this.timeline.details?.metadata ?? null;
   }
 
-  /** @returns {ReadonlyMap<string, Member>} */
+  /** All of them once `caughtUp`; of a large thread the first ones before. @returns {ReadonlyMap<string, Member>} */
   get members() {
     return this.timeline.members;
   }
@@ -115,7 +115,7 @@ export class Thread extends EventTarget {
 
   #compose() {
     const me = this.#host.userId();
-    const lowest = lowestCursors(this.members.values(), me);
+    const lowest = lowestCursors(this.timeline.members, me);
     const stored = this.timeline.messages.map((state) => this.#shownAs(state, me, lowest));
     const there = new Set(stored.map((message) => message.key));
     const pending = this.#delivery
@@ -204,6 +204,14 @@ export class Thread extends EventTarget {
     this.timeline.receiveDetails(detail);
     this.#ownReadSeq = Math.max(this.#ownReadSeq, detail.own.readSeq);
     this.touch("title");
+  }
+
+  /** For the client: a new message is here. @param {number} seq */
+  receiveNew(seq) {
+    this.touch("messages", "receipts");
+    const message = this.messages.find((shown) => shown.seq === seq);
+    if (message) this.dispatchEvent(new CustomEvent("message", { detail: { message } }));
+    return message;
   }
 
   /** For the client: something changed. @param {...ThreadChange} what */

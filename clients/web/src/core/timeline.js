@@ -9,14 +9,15 @@
  * - Once nothing is needed, `messages` has no holes: it runs from `oldestSeq` to `lastSeq`. (Changes come in the order of
  *   their revs, so during a catch-up a message that was edited since may come after later ones.) States of older messages
  *   are kept beside it, so a history page that was read before an edit cannot bring the old text back.
+ * - Of a large thread the first members are named (members.js); until the others are read too, `needs` says "members".
  * - Bounded: the newest 5,000 messages are kept; more than 1,000 held events are let go and fetched.
  * Does not promise to notice that the newest event was lost while nothing follows; the server says `resync` then.
  */
 
+import { Members } from "./members.js";
 import { Quotes } from "./quotes.js";
 
 /** @typedef {import("./protocol.js").MessageState} MessageState */
-/** @typedef {import("./protocol.js").MemberState} MemberState */
 /** @typedef {import("./protocol.js").Subscribed} Subscribed */
 /** @typedef {import("./protocol.js").ChangesPage} ChangesPage */
 /** @typedef {ChangesPage["items"][number]} ThreadEvent */
@@ -38,7 +39,7 @@ export class Timeline {
   oldestSeq = 1;
   started = false;
   /** @type {Details | null} */ details = null;
-  /** @type {Map<string, MemberState>} */ members = new Map();
+  members = new Members({ members: [] });
   /** @type {Map<number, MessageState>} */ #messages = new Map();
   #quotes = new Quotes();
   /** What was shown before a reset, until the history is there. @type {Map<number, MessageState>} */ #stale = new Map();
@@ -59,11 +60,12 @@ export class Timeline {
     return [...shown.keys()].sort((a, b) => a - b).map((seq) => this.#quotes.givenTo(/** @type {MessageState} */ (shown.get(seq)), this.#messages));
   }
 
-  /** What makes the view true again: the rest of a replay, changes since `rev`, or the history anew. */
+  /** What makes the view true again: the rest of a replay, changes since `rev`, the history anew, or the rest of the members. */
   get needs() {
     if (!this.started || this.#replayThrough !== null) return "replay";
     if (this.#reset) return "history";
-    return this.#suspect || this.rev < this.#target ? "changes" : "nothing";
+    if (this.#suspect || this.rev < this.#target) return "changes";
+    return this.members.cursor ? "members" : "nothing";
   }
 
   /** The rev to ask for changes since: everything through it has arrived for sure. */
@@ -74,6 +76,8 @@ export class Timeline {
   /** The answer to our subscribe; what was missed follows as events through `throughRev`. @param {Subscribed} frame */
   subscribed(frame) {
     if (this.started && (frame.result === "reset" || frame.rev < this.rev)) this.#startAnew();
+    if (!this.started || this.#reset || !frame.membersCursor) this.members = new Members(frame);
+    else this.members.renew(frame); // who left meanwhile is told by the changes
     if (!this.started || this.#reset) {
       this.started = true;
       this.rev = this.#target = frame.rev;
@@ -86,7 +90,6 @@ export class Timeline {
     }
     this.#suspect = false;
     this.#target = Math.max(this.#target, frame.rev);
-    this.members = new Map(frame.members.map((member) => [member.userId, member]));
   }
 
   /** Another tab subscribed on our socket: what was under way to us may have been covered by its answer. @param {number} rev */
@@ -228,19 +231,18 @@ export class Timeline {
       case "message_deleted":
         this.#putMessage(event.data);
         // Sending is reading: the sender's cursors move with the message, under its rev, without a receipt.
-        return this.#moveCursors(event.data.senderId, event.data.seq, event.data.seq);
+        return this.members.move(event.data.senderId, event.data.seq, event.data.seq);
       case "thread_updated":
         this.receiveDetails(event.data);
-        return event.data.members.forEach((member) => this.#putMember(member));
+        return event.data.members.forEach((member) => this.members.put(member));
       case "member_added":
-        return this.#putMember(event.data);
+        return this.members.put(event.data);
       case "member_removed":
-        if ((this.members.get(event.data.userId)?.rev ?? Infinity) <= event.rev) this.members.delete(event.data.userId);
-        return;
+        return this.members.remove(event.data.userId, event.rev);
       case "delivered_receipt":
-        return this.#moveCursors(event.userId, 0, event.seq);
+        return this.members.move(event.userId, 0, event.seq);
       case "read_receipt":
-        return this.#moveCursors(event.userId, event.seq, event.seq);
+        return this.members.move(event.userId, event.seq, event.seq);
     }
   }
 
@@ -253,25 +255,6 @@ export class Timeline {
       this.#quotes.changed(bare);
     }
     this.lastSeq = Math.max(this.lastSeq, state.seq);
-  }
-
-  /** @param {MemberState} state */
-  #putMember(state) {
-    const known = this.members.get(state.userId);
-    if (!known || state.rev >= known.rev) this.members.set(state.userId, state);
-    // Cursors only move forward, and a receipt may have been applied since this state was read.
-    if (known) this.#moveCursors(state.userId, known.readSeq, known.deliveredSeq);
-  }
-
-  /** @param {string} userId @param {number} readSeq @param {number} deliveredSeq */
-  #moveCursors(userId, readSeq, deliveredSeq) {
-    const known = this.members.get(userId);
-    if (!known || (known.readSeq >= readSeq && known.deliveredSeq >= deliveredSeq)) return;
-    this.members.set(userId, {
-      ...known,
-      readSeq: Math.max(known.readSeq, readSeq),
-      deliveredSeq: Math.max(known.deliveredSeq, deliveredSeq),
-    });
   }
 
   #trim() {

@@ -24,23 +24,20 @@ export class UnreadView {
     return true;
   }
 
-  /** @param {import("./protocol.js").UnreadSnapshot} snapshot @returns {string[]} the threads of which it may be news */
+  /** @param {import("./protocol.js").UnreadSnapshot} snapshot */
   receiveSnapshot({ items, totalUnread, version }) {
-    if (version <= this.#snapshotVersion) return [];
-    const threads = new Set(this.items.keys());
+    if (version <= this.#snapshotVersion) return;
     this.#snapshotVersion = version;
     for (const [threadId, known] of this.#versions) {
       if (known <= version) this.#versions.delete(threadId);
     }
-    for (const threadId of threads) {
+    for (const threadId of this.items.keys()) {
       if (!this.#versions.has(threadId)) this.items.delete(threadId);
     }
     for (const item of items) {
-      threads.add(item.threadId);
       if (!this.#versions.has(item.threadId)) this.#put(item);
     }
     this.#count(totalUnread, version);
-    return [...threads];
   }
 
   /** The store was replaced: nothing is known, and versions begin anew. @returns {string[]} */
