@@ -13,11 +13,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from playwright.async_api import BrowserContext, Locator, Page, Response, WebSocket, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.e2e.deployment import Deployment
 from tests.kit.waiting import until
 
 SEEN_WITHIN_MS: Final = 10_000
+POINTINGS: Final = 3  # at a button of a row that may move
 BACK_WITHIN_MS: Final = 40_000
 STARTED_WITHIN_S: Final = 30
 STARTS_MAX: Final = 5
@@ -132,11 +134,22 @@ class Visitor:
             assert shown == expected
 
     async def act(self, text: str, action: str, *, keyboard: bool = False) -> None:
-        """Press a button of the message's toolbar."""
+        """Press a button of the message's toolbar; when the list moves under the pointer, follow the message."""
         row = self.bubble(text)
-        await (row.focus() if keyboard else row.hover())
         button = row.get_by_role("group", name="Message actions").get_by_role("button", name=action)
-        await (button.press("Enter") if keyboard else button.click())
+        if keyboard:
+            await row.focus()
+            await button.press("Enter")
+            return
+        for left in reversed(range(POINTINGS)):
+            await row.hover()
+            try:
+                await button.click(timeout=SEEN_WITHIN_MS / POINTINGS)
+            except PlaywrightTimeoutError:
+                if not left:
+                    raise
+            else:
+                return
 
     # --- the client behind it ----------------------------------------------------------------------------------------
 
