@@ -40,9 +40,13 @@ class Deployment:
         urls: list[str] = self.stack.ready["gateways"]
         return urls
 
+    def gateway(self, number: int) -> str:
+        """The URL of gateway `number` (from 1, as in its name). Where there are fewer, counting starts again."""
+        return self.gateways[(number - 1) % len(self.gateways)]
+
     def gateway_ws(self, number: int) -> str:
-        """Where gateway `number` (from 1, as in its name) takes sockets."""
-        return self.gateways[number - 1].replace("http", "ws", 1) + "/ws"
+        """Where gateway `number` takes sockets."""
+        return self.gateway(number).replace("http", "ws", 1) + "/ws"
 
     def pid(self, name: str) -> int:
         """A process by its name in `up`, as of now."""
@@ -65,7 +69,7 @@ class Deployment:
         """Whether gateway `number` takes connections."""
         async with httpx.AsyncClient(timeout=1) as client:
             try:
-                return (await client.get(f"{self.gateways[number - 1]}/readyz")).is_success
+                return (await client.get(f"{self.gateway(number)}/readyz")).is_success
             except httpx.HTTPError:
                 return False
 
@@ -80,7 +84,7 @@ class Deployment:
     def rest(self, user: str, *, gateway: int = 1, **claims: Any) -> httpx.AsyncClient:
         """A REST client that speaks for a user."""
         return httpx.AsyncClient(
-            base_url=self.gateways[gateway - 1],
+            base_url=self.gateway(gateway),
             headers={"Authorization": f"Bearer {self.token(user, **claims)}"},
             timeout=REQUEST_DEADLINE_S,
         )

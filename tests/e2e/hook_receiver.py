@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+LOOPBACK: Final = "127.0.0.1"
 SECRET: Final = b"a secret of these tests, 32 bytes"
 ACCEPTED: Final = 204
 UNAVAILABLE: Final = 503
@@ -29,12 +30,15 @@ class Delivery:
 
 
 class HookReceiver:
-    """Listens on a port of its own; in a thread, so that it outlives the event loop of a test."""
+    """Listens on a port of its own; in a thread, so that it outlives the event loop of a test. `name`: how those who
+    deliver call the machine.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = LOOPBACK, name: str = LOOPBACK) -> None:
+        self._name = name
         self.deliveries: list[Delivery] = []
         self._failures: list[str] | None = None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((address, 0), self._handler())
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
@@ -42,7 +46,7 @@ class HookReceiver:
     def env(self) -> dict[str, str]:
         """What tells the notifier to deliver here."""
         return {
-            "NOTIFIER_WEBHOOK_URL": f"http://127.0.0.1:{self._port}/hooks",
+            "NOTIFIER_WEBHOOK_URL": f"http://{self._name}:{self._port}/hooks",
             "NOTIFIER_WEBHOOK_SECRET": "whsec_" + base64.b64encode(SECRET).decode(),
             "NOTIFIER_WEBHOOK_EVENTS": "message.missed,message.created",
             "NOTIFIER_WEBHOOK_ALLOW_PRIVATE": "true",

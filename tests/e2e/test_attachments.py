@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import nats
@@ -15,8 +16,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from bench.stack import stack as running_stack
 from tests.e2e.deployment import Deployment
+from tests.e2e.stacks.kind import Kind
 from tests.kit.waiting import until
 
 MIB = 1024 * 1024
@@ -24,10 +25,11 @@ ROUTE = "/api/chat/attachments"
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A system that collects often."""
+def files(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A system that collects often, if it is ours to say."""
     folder = tmp_path_factory.mktemp("files")
-    with running_stack(folder / "up.log", env={"PERSISTER_COLLECT_INTERVAL_S": "0.2"}) as started:
+    env = {} if "own_settings" in kind.lacks else {"PERSISTER_COLLECT_INTERVAL_S": "0.2"}
+    with kind.start(folder, env=env) as started:
         yield Deployment(started, folder)
 
 
@@ -189,6 +191,7 @@ async def test_a_file_over_the_limit_is_refused_however_it_comes(files: Deployme
         assert (response.status_code, response.json()["code"]) == (413, "ATTACHMENT_TOO_LARGE")
 
 
+@pytest.mark.embedded_only
 async def test_a_file_of_the_largest_size_leaves_the_gateways_memory_flat(files: Deployment, room: str) -> None:
     gateway = psutil.Process(files.pid("gateway-1"))
     await uploaded(files, "alice", room, endless(1), "warm.bin")
@@ -214,6 +217,7 @@ async def test_a_file_of_the_largest_size_leaves_the_gateways_memory_flat(files:
     assert most - before < 10 * MIB
 
 
+@pytest.mark.own_settings
 async def test_a_deleted_message_takes_its_files_with_it(files: Deployment, room: str) -> None:
     await uploaded(files, "alice", room, b"another, which makes the bucket")
     kept = await stored(files)
@@ -227,6 +231,7 @@ async def test_a_deleted_message_takes_its_files_with_it(files: Deployment, room
     await until(lambda: is_stored(files, kept), 20, "the objects are collected")
 
 
+@pytest.mark.own_settings
 async def test_a_refused_or_broken_off_upload_leaves_no_object(files: Deployment, room: str) -> None:
     await uploaded(files, "alice", room, b"another, which makes the bucket")
     kept = await stored(files)
@@ -247,12 +252,15 @@ async def test_a_refused_or_broken_off_upload_leaves_no_object(files: Deployment
 
 
 async def test_head_and_body_may_come_in_one_piece(files: Deployment, room: str) -> None:
-    host, port = files.url.removeprefix("http://").split(":")
+    url = urlsplit(files.url)
+    is_tls = url.scheme == "https"
     head = (
-        f"POST {ROUTE}?threadId={room}&name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n"
+        f"POST {ROUTE}?threadId={room}&name=a HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 200000\r\n"
         f"Authorization: Bearer {files.token('alice')}\r\nConnection: close\r\n\r\n"
     )
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await asyncio.open_connection(
+        url.hostname, url.port or (443 if is_tls else 80), ssl=is_tls or None
+    )
     writer.write(head.encode() + b"x" * 200_000)
     async with asyncio.timeout(20):
         answer = await reader.read()

@@ -119,7 +119,7 @@ async def test_who_was_removed_is_told_so_on_every_device_and_hears_nothing_late
     alice = await stack.join("alice", thread)
     devices = [
         await stack.join("bob", thread),
-        await Socket.join(f"{stack.gateways[1]}/ws".replace("http", "ws", 1), thread=thread, token=stack.token("bob")),
+        await stack.join("bob", thread, gateway=2),
     ]
     async with stack.rest("alice") as client:
         assert (await client.delete(f"/api/chat/threads/{thread}/members/bob")).status_code == 204

@@ -252,6 +252,7 @@ async def test_without_a_socket_an_edit_is_refused_in_time(stack: Deployment, th
             await client.edit(f"{thread_id}~1", "hello")
 
 
+@pytest.mark.dev_mode
 async def test_a_piped_chat_edits_answers_reacts_sends_a_file_and_finds(
     stack: Deployment, thread_id: str, tmp_path: Path
 ) -> None:
@@ -281,6 +282,7 @@ async def test_a_piped_chat_edits_answers_reacts_sends_a_file_and_finds(
             await bob.wait()
 
 
+@pytest.mark.dev_mode
 async def test_a_piped_chat_with_a_bad_command_explains_it_and_fails(stack: Deployment, thread_id: str) -> None:
     code, output = await run(*chat_of("alice", stack.url, thread_id), stdin=b"/edit\n/nonsense\n/edit 9 x\n")
     assert code == 1

@@ -58,6 +58,7 @@ def contents(thread: Thread) -> list[str]:
     return [message.content for message in thread.messages]
 
 
+@pytest.mark.dev_mode
 async def test_the_example_of_the_readme_runs(stack: Deployment) -> None:
     code, output = await run("examples/hello.py", stack.url)
     assert code == 0, output
@@ -73,6 +74,7 @@ async def first_message(events: AsyncIterator[object]) -> MessageCreated:
     raise AssertionError("no message came")
 
 
+@pytest.mark.dev_mode
 async def test_what_one_sends_at_one_gateway_another_sees_at_the_other(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id) as (alice, seen):
         events = seen.events()
@@ -82,6 +84,7 @@ async def test_what_one_sends_at_one_gateway_another_sees_at_the_other(stack: De
         assert (await first_message(events)).data.content == "hello"
 
 
+@pytest.mark.dev_mode
 async def test_a_burst_beyond_the_rate_limit_is_stored_in_the_order_posted(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id, replace(QUICK, in_flight_per_thread=32, retries=0)) as (alice, seen):
         pendings = [alice.post(thread_id, str(number)) for number in range(260)]
@@ -90,6 +93,7 @@ async def test_a_burst_beyond_the_rate_limit_is_stored_in_the_order_posted(stack
         assert contents(seen) == [str(number) for number in range(260)]
 
 
+@pytest.mark.dev_mode
 async def test_typing_and_receipts_reach_the_others(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id) as (alice, seen):
         sent = await alice.send(thread_id, "hello")
@@ -165,6 +169,7 @@ async def test_a_token_is_renewed_before_it_expires_without_a_reconnect(stack: D
         assert asked == 2
 
 
+@pytest.mark.dev_mode
 async def test_with_the_socket_out_of_reach_messages_go_over_http_in_order(stack: Deployment, thread_id: str) -> None:
     client = Client(stack.url, user_id="alice", settings=replace(QUICK, fallback_after_s=0.1))
     client._addresses = replace(client._addresses, socket="ws://127.0.0.1:1/ws")
@@ -174,6 +179,7 @@ async def test_with_the_socket_out_of_reach_messages_go_over_http_in_order(stack
         assert client.state is not State.ONLINE
 
 
+@pytest.mark.embedded_only
 @pytest.mark.parametrize("victim", ["gateway-1", "gateway-2", "persister-1"])
 async def test_a_killed_service_loses_nothing_repeats_nothing_and_keeps_the_order(
     stack: Deployment, thread_id: str, victim: str
@@ -197,6 +203,7 @@ async def test_a_killed_service_loses_nothing_repeats_nothing_and_keeps_the_orde
         assert [event.data.content async for event in events if isinstance(event, MessageCreated)] == expected
 
 
+@pytest.mark.embedded_only
 async def test_a_stopped_gateway_drains_and_its_clients_come_back(stack: Deployment, thread_id: str) -> None:
     async with pair(stack, thread_id) as (alice, seen):
         for number in range(60):
@@ -210,6 +217,7 @@ async def test_a_stopped_gateway_drains_and_its_clients_come_back(stack: Deploym
         await alice.wait_online(30)  # gateway-1 is back for the tests to come
 
 
+@pytest.mark.dev_mode
 async def test_a_file_outbox_sends_once_after_its_process_was_killed(
     stack: Deployment, thread_id: str, tmp_path: Path
 ) -> None:
@@ -234,6 +242,7 @@ asyncio.run(main())
         assert contents(thread) == [str(number) for number in range(20)]
 
 
+@pytest.mark.dev_mode
 async def test_two_chats_talk(stack: Deployment, thread_id: str) -> None:
     bob = await start(*chat_of("bob", stack.url, thread_id))
     assert bob.stdin is not None
@@ -253,6 +262,7 @@ async def test_two_chats_talk(stack: Deployment, thread_id: str) -> None:
             bob.kill()
 
 
+@pytest.mark.dev_mode
 @pytest.mark.parametrize("ending", [b"\x04", b"/quit\n", b"\x03"], ids=["end of input", "quit", "interrupt"])
 async def test_on_a_terminal_the_line_being_written_survives_what_comes_in_between(
     stack: Deployment, thread_id: str, ending: bytes

@@ -153,6 +153,7 @@ async def test_who_was_away_subscribes_by_rev_and_gets_what_he_missed_before_liv
         await socket.close()
 
 
+@pytest.mark.dev_mode
 async def test_a_client_that_knows_only_the_minimal_frames_works(stack: Deployment, thread: str) -> None:
     alice, bob = await Socket.open(stack.ws), await Socket.open(stack.ws)
     for socket, user in ((alice, "alice"), (bob, "bob")):
@@ -175,6 +176,7 @@ async def test_a_client_that_knows_only_the_minimal_frames_works(stack: Deployme
         await socket.close()
 
 
+@pytest.mark.dev_mode
 async def test_development_mode_opens_no_thread_that_was_created_for_members(stack: Deployment, thread: str) -> None:
     await stack.create_thread(thread, "alice", "bob")
     eve = await stack.join_dev("eve")

@@ -16,8 +16,8 @@ from typing import Final
 import pytest
 
 from bench.stack import LIMITS_OFF
-from bench.stack import stack as running_stack
 from tests.e2e.deployment import Deployment
+from tests.e2e.stacks.kind import Kind
 
 EXAMPLES: Final = 15  # random ones of each route
 DEADLINE_S: Final = 90
@@ -25,9 +25,9 @@ CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.fixture
-def unlimited(tmp_path: Path) -> Iterator[Deployment]:
+def unlimited(kind: Kind, tmp_path: Path) -> Iterator[Deployment]:
     """A system of its own: one user asks faster than a person, and leaves threads with odd members behind."""
-    with running_stack(tmp_path / "up.log", env=LIMITS_OFF) as started:
+    with kind.start(tmp_path, env=LIMITS_OFF) as started:
         yield Deployment(started, tmp_path)
 
 

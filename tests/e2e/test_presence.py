@@ -220,6 +220,7 @@ async def test_a_member_who_is_removed_is_not_seen_by_followers_any_more(
         assert told(alices, bob) == ["online"]
 
 
+@pytest.mark.embedded_only
 async def test_of_a_killed_and_a_frozen_gateway_who_comes_back_never_blinks_and_who_does_not_is_gone(
     lively: Deployment, thread: str, cast: Cast
 ) -> None:
@@ -253,6 +254,7 @@ async def test_of_a_killed_and_a_frozen_gateway_who_comes_back_never_blinks_and_
             await sees(alices, lost[0], "online")
 
 
+@pytest.mark.embedded_only
 async def test_a_rolling_restart_of_gateways_is_not_seen(lively: Deployment, thread: str, cast: Cast) -> None:
     alice, bob, carol = cast("alice", "bob", "carol")
     await lively.create_thread(thread, alice, bob, carol)
@@ -262,7 +264,7 @@ async def test_a_rolling_restart_of_gateways_is_not_seen(lively: Deployment, thr
         clients.push_async_callback(alices.close)
         for user, number in ((bob, 1), (carol, 2)):
             client = await clients.enter_async_context(
-                Client(lively.gateways[number - 1], token=lively.token(user), settings=quick)
+                Client(lively.gateway(number), token=lively.token(user), settings=quick)
             )
             await client.thread(thread)
             await sees(alices, user, "online")
@@ -276,6 +278,7 @@ async def test_a_rolling_restart_of_gateways_is_not_seen(lively: Deployment, thr
         assert (told(alices, bob), told(alices, carol)) == (["online"], ["online"])
 
 
+@pytest.mark.embedded_only
 @pytest.mark.parametrize("service", ["notifier", "nats"])
 async def test_while_a_service_is_away_nobody_blinks_and_what_happens_meanwhile_is_seen_after(
     lively: Deployment, thread: str, cast: Cast, service: str
@@ -306,6 +309,7 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(root, ignore_errors=True)
 
 
+@pytest.mark.embedded_only
 async def test_last_seen_and_the_choice_to_be_invisible_outlive_a_restart_of_everything(
     data_dir: Path, tmp_path: Path, thread: str, cast: Cast
 ) -> None:

@@ -59,8 +59,8 @@ async def test_in_the_client_a_writer_disappears_with_the_message_and_in_time(
     alice, bob = cast("alice", "bob")
     await lively.create_thread(thread, alice, bob)
     async with (
-        Client(lively.gateways[0], token=lively.token(alice)) as writer,
-        Client(lively.gateways[1], token=lively.token(bob)) as reader,
+        Client(lively.gateway(1), token=lively.token(alice)) as writer,
+        Client(lively.gateway(2), token=lively.token(bob)) as reader,
     ):
         writing, seen = await writer.thread(thread), await reader.thread(thread)
         await writing.typing()

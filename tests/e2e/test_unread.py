@@ -4,6 +4,8 @@ import asyncio
 import random
 import time
 
+import pytest
+
 from tests.e2e.deployment import Deployment
 from tests.e2e.people import SLACK_S, Cast, agrees, counted, pushed, sees, told, versions
 from tests.kit.socket import Frame, Socket
@@ -154,6 +156,7 @@ async def test_pushed_counts_are_the_stores_counts_after_a_random_workload(
         await socket.close()
 
 
+@pytest.mark.embedded_only
 async def test_a_killed_notifier_comes_back_with_true_counts_and_nobody_blinks(
     lively: Deployment, thread: str, cast: Cast
 ) -> None:
