@@ -61,18 +61,20 @@ format: install ## rewrite the sources in the house format
 docs: install ## write the generated documents again
 	@$(BIN)/python -m docs.generate
 
-bench: install ## measure the hot path against an embedded stack
-	@$(BIN)/python -m bench $(BENCH)
+bench: install ## measure: every scenario, then beside the peers, 20 minutes (BENCH="latency", BENCH="compare --runs 1")
+	@$(if $(BENCH),$(BIN)/python -m bench $(BENCH),$(BIN)/python -m bench && $(BIN)/python -m bench compare)
 
 lock: install ## resolve the lock files again, the images' too
 	@$(BIN)/uv pip compile -q requirements.in -o requirements.lock --upgrade $(LOCK_FLAGS)
 	@$(BIN)/uv pip compile -q requirements-dev.in -o requirements-dev.lock --upgrade $(LOCK_FLAGS)
-	@for each in $(IMAGE_LOCKS); do $(BIN)/uv pip compile -q $$each.in -o $$each.lock $(LOCK_FLAGS) || exit 1; done
+	@for each in $(IMAGE_LOCKS) $(PEER_LOCKS); do $(BIN)/uv pip compile -q $$each.in -o $$each.lock $(LOCK_FLAGS) || exit 1; done
 
 # Each image's dependencies, at the versions of requirements.lock.
 IMAGE_LOCKS := deploy/build $(foreach s,gateway persister notifier,services/$(s)/requirements)
+# The Python peer of the bench; npm keeps the locks of the others (`npm install --package-lock-only` in their folders).
+PEER_LOCKS := bench/peers/fastapi/requirements
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
   --no-annotate $(foreach p,contracts runtime storage client web gateway persister notifier,--no-emit-package chatterbus-$(p)) --no-emit-package chatterbus
 
 clean: ## remove what was installed and what was run here
-	rm -rf $(VENV) .chatterbus .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) bench/.peers bench/peers/*/node_modules .chatterbus .mypy_cache .ruff_cache .pytest_cache .hypothesis

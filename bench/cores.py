@@ -1,14 +1,35 @@
 """Which process runs where, and how busy it was."""
 
 import os
+import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from chatterbus.orphan import die_with_parent
 
 
 def pin(cores: set[int]) -> None:
     """This process, and all that it starts from now on, run on these cores only. No-op where the system can not."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
+
+
+def pinned_child(cores: set[int], orphan_signal: signal.Signals) -> Callable[[], None]:
+    """What a new child calls before it becomes another program: on these cores, and not longer there than we are."""
+    mortal = die_with_parent(orphan_signal)
+
+    def arrange() -> None:
+        pin(cores)
+        if mortal:
+            mortal()
+
+    return arrange
+
+
+def set_of(text: str) -> set[int]:
+    """`0,1` as on the command line."""
+    return {int(core) for core in text.split(",")}
 
 
 def cpu_s(pid: int) -> float:
@@ -28,6 +49,28 @@ def rss_bytes(pid: int) -> int:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def busy_s(cores: set[int]) -> float:
+    """CPU seconds used on these cores by anybody, from /proc/stat; 0 where that is not there."""
+    try:
+        with open("/proc/stat", encoding="ascii") as stat:  # noqa: PTH123 - a pseudo file
+            rows = {row[0]: [int(field) for field in row[1:9]] for row in map(str.split, stat) if row[0][3:].isdigit()}
+    except OSError:
+        return 0.0
+    idle, waiting = 3, 4
+    ticks = sum(sum(fields) - fields[idle] - fields[waiting] for core in cores if (fields := rows.get(f"cpu{core}")))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_bytes(pid: int) -> int:
+    """Memory of a process with its part of what it shares (PostgreSQL's backends share most); resident where that is
+    not told."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:  # noqa: PTH123 - a pseudo file
+            return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return rss_bytes(pid)
 
 
 def tree_of(pid: int) -> list[int]:

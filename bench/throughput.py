@@ -5,6 +5,8 @@ import time
 from typing import Any
 
 from bench.fields import int_field, text_field
+from bench.live import Live
+from bench.order import OrderChecker, together
 from bench.peer import Peer
 from bench.report import percentiles_ms
 
@@ -19,14 +21,14 @@ class _Sender:
     def __init__(self, number: int, seqs: set[int]) -> None:
         self.number = number
         self.acked = 0
-        self.out_of_order = 0
+        self.seen = 0
+        self.order = OrderChecker()
         self.faults: list[str] = []
         self.latencies_s: list[float] = []
         self.sent_at: dict[bytes, float] = {}
         self.running = True
         self._seqs = seqs
         self._next = 0
-        self._last_seq = 0
 
     def send(self, peer: Peer) -> None:
         name = b"%d-%d" % (self.number, self._next)
@@ -34,35 +36,40 @@ class _Sender:
         self.sent_at[name] = time.perf_counter()
         peer.send(
             b'{"type":"message","threadId":"%s","clientMessageId":"%s","content":"%s"}'
-            % (peer.thread.encode(), name, BODY)
+            % ((peer.thread or "").encode(), name, BODY)
         )
 
     def on_frame(self, peer: Peer, frame: bytes) -> None:
         if frame.startswith(b'{"type":"message_ack"'):
             if text_field(frame, b"status") == b"sent":
                 self._on_ack(peer, frame)
+        elif frame.startswith(b'{"type":"message",'):
+            sender, _, number = text_field(frame, b"clientMessageId").partition(b"-")
+            if int(sender) == self.number:
+                self.seen += 1
+                self.order.seen(int(number))
         elif frame.startswith(b'{"type":"error"'):
             self.faults.append(frame[:200].decode())
 
     def _on_ack(self, peer: Peer, frame: bytes) -> None:
-        sent_at = self.sent_at.pop(text_field(frame, b"clientMessageId"), None)
+        name = text_field(frame, b"clientMessageId")
+        sent_at = self.sent_at.pop(name, None)
         if sent_at is None:
             self.faults.append("answered twice")
             return
         seq = int_field(frame, b"seq")
-        if seq in self._seqs:
-            self.faults.append(f"seq {seq} twice")
         self._seqs.add(seq)
-        self.out_of_order += seq <= self._last_seq
-        self._last_seq = seq
+        self.order.answered(int(name.partition(b"-")[2]), seq)
         self.acked += 1
         self.latencies_s.append(time.perf_counter() - sent_at)
         if self.running:
             self.send(peer)
 
 
-async def throughput(url: str, *, senders: int, threads: int, window: int, seconds: float) -> dict[str, Any]:
-    """Run for `seconds` after a second of warming up."""
+async def throughput(
+    url: str, *, senders: int, threads: int, window: int, seconds: float, live: Live
+) -> dict[str, Any]:
+    """Run for `seconds` after a second of warming up. Each sender follows its thread, and so sees its own messages."""
     seqs: list[set[int]] = [set() for _ in range(threads)]
     pairs: list[tuple[_Sender, Peer]] = []
     for number in range(senders):
@@ -76,18 +83,21 @@ async def throughput(url: str, *, senders: int, threads: int, window: int, secon
     for sender in everyone:
         sender.latencies_s.clear()
     before, started, cpu_s = _acked(everyone), time.perf_counter(), time.process_time()
-    await asyncio.sleep(seconds)
+    await live.during(seconds, "stored", lambda: _acked(everyone))
     elapsed_s = time.perf_counter() - started
     stored, share = _acked(everyone) - before, (time.process_time() - cpu_s) / elapsed_s
     latencies_s = [latency for sender in everyone for latency in sender.latencies_s]
     await _settle(everyone)
     for _, peer in pairs:
         peer.close()
+    order = together(sender.order for sender in everyone)
     return {
         "stored_per_s": round(stored / elapsed_s),
         **percentiles_ms(latencies_s),
-        "lost": sum(len(sender.sent_at) for sender in everyone),
-        "out_of_order": sum(sender.out_of_order for sender in everyone),
+        "acked": _acked(everyone),
+        "lost": sum(len(sender.sent_at) for sender in everyone) + order.pop("unseen"),
+        **order,
+        "out_of_order_share": round(order["out_of_order"] / max(1, _acked(everyone)), 3),
         "holes": sum(max(numbers, default=0) - len(numbers) for numbers in seqs),
         "faults": [fault for sender in everyone for fault in sender.faults][:5],
         "generator_core_share": round(share, 2),
@@ -102,5 +112,5 @@ async def _settle(senders: list[_Sender]) -> None:
     for sender in senders:
         sender.running = False
     deadline = time.perf_counter() + SETTLE_S
-    while any(sender.sent_at for sender in senders) and time.perf_counter() < deadline:  # noqa: ASYNC110
+    while any(sender.sent_at or sender.seen < sender.acked for sender in senders) and time.perf_counter() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.05)  # polled: the callbacks are what is being measured

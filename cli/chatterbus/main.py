@@ -2,6 +2,7 @@
 
 import typer
 
+from chatterbus.bench import PASSED_ON, bench
 from chatterbus.chat import chat
 from chatterbus.doctor import doctor
 from chatterbus.migrate import migrate
@@ -17,3 +18,4 @@ app = typer.Typer(
 )
 for command in (up, chat, token, migrate, doctor, version):
     app.command()(command)
+app.command(context_settings=PASSED_ON)(bench)
