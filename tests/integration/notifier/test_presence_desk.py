@@ -16,6 +16,7 @@ from chatterbus_contracts.presence import ChoosePresence, Chosen
 from chatterbus_contracts.subjects import choose_presence_subject, slot_of
 from chatterbus_notifier.presence.voice import CODE_HEADER
 from chatterbus_notifier.versions import VersionClock
+from chatterbus_runtime.link_errors import NoResponders
 from chatterbus_runtime.nats_link import NatsLink
 from chatterbus_runtime.settings import ServiceSettings
 from tests.integration.notifier.presence_stand import (
@@ -264,8 +265,15 @@ async def test_a_choice_that_cannot_be_read_or_is_another_shards_is_refused(stan
     foreign, own = user_of(lambda slot: slot % 2 == 0), user_of(lambda slot: slot % 2 == 1)
     subject = choose_presence_subject(slot_of(own))
     asked = encode(ChoosePresence(user_id=UserId(foreign), status="dnd"))
-    await until(lambda: stand.theirs.is_connected, DEADLINE_S, "link")
-    await stand.ours.flush(2)
+
+    async def is_listened_to() -> bool:
+        try:
+            await stand.theirs.request(subject, asked, 2)
+        except NoResponders:
+            return False
+        return True
+
+    await until(is_listened_to, DEADLINE_S, "the desk listens")
     for payload in (asked, b"{}"):
         answer = await stand.theirs.request(subject, payload, 2)
         assert (answer.headers or {}).get(CODE_HEADER) == ErrorCode.BAD_REQUEST
