@@ -149,7 +149,7 @@ class Case:
 
 CASES: Final = {
     "older queue, everything stopped": Case(older_queue_everything_stopped, quick=True),
-    "older queue under running services": Case(older_queue_under_running_services, quick=True),
+    "older queue under running services": Case(older_queue_under_running_services),
     "older queue, filled before a persister looks": Case(older_queue_gateways_first, said=False),
     "no queue, everything stopped": Case(queue_deleted_everything_stopped),
     "no queue under running services": Case(queue_deleted_under_running_services, quick=True),
