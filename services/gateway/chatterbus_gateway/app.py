@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Final
@@ -62,38 +63,24 @@ STOP_S: Final = 5.0  # of the drain timeout, for open REST requests and for NATS
 
 
 class LinkWatch:
-    """Tells all who must know of the link's losses and returns."""
+    """Tells all who must know of the link's losses and returns, in their order."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
-        self.follower: Follower | None = None
-        self.book: PresenceBook | None = None
-        self.lease: LeaseHolder | None = None
-        self.reporter: Reporter | None = None
-        self.queue: CommandQueue | None = None
-        self.revoked: RevocationFeed | None = None
+        self.on_lost: tuple[Callable[[], None], ...] = ()
+        self.on_found: tuple[Callable[[], None], ...] = ()
 
     def lost(self) -> None:
         """The link is down."""
         self._health.set(NATS_CHECK, ok=False, detail="not connected")
-        if self.follower is not None:
-            self.follower.link_lost()
+        for tell in self.on_lost:
+            tell()
 
     def found(self) -> None:
         """The link is up again."""
         self._health.set(NATS_CHECK, ok=True)
-        if self.follower is not None:
-            self.follower.link_found()
-        if self.book is not None:
-            self.book.ask_all_again()
-        if self.lease is not None:
-            self.lease.renew_soon()
-        if self.reporter is not None:
-            self.reporter.all_missed()
-        if self.queue is not None:
-            self.queue.link_found()
-        if self.revoked is not None:
-            self.revoked.link_found()
+        for tell in self.on_found:
+            tell()
 
 
 async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: CollectorRegistry = REGISTRY) -> None:
@@ -119,27 +106,32 @@ async def main(lifecycle: Lifecycle, settings: GatewaySettings, registry: Collec
     verifier = TokenVerifier.from_settings(settings)
     tickets = TicketOffice(link, settings.gateway_store_timeout_s, replicas=settings.gateway_stream_replicas)
     revocations = Revocations(settings.gateway_revocations_kept_s)
-    watch.revoked = revoked = RevocationFeed(
-        link, revocations, settings.gateway_revocations_kept_s, settings.gateway_stream_replicas
-    )
+    revoked = RevocationFeed(link, revocations, settings.gateway_revocations_kept_s, settings.gateway_stream_replicas)
     credentials = Credentials(verifier, tickets, revocations)
     publisher = JetStreamPublisher(link, ack_timeout_s=settings.gateway_publish_ack_timeout_s, retries=0)
     pending = PendingCommands(
         settings.gateway_max_in_flight, settings.gateway_answer_timeout_s, settings.gateway_queued_after_s
     )
-    watch.queue = queue = CommandQueue(
-        link, publisher, settings.gateway_id, settings.gateway_partitions, pending, counts
-    )
+    queue = CommandQueue(link, publisher, settings.gateway_id, settings.gateway_partitions, pending, counts)
     notifier = Notifier(link)
-    watch.book = book = PresenceBook(link, notifier)
+    book = PresenceBook(link, notifier)
     platform = settings.gateway_presence_visibility == "platform"
     watch_requests = WatchRequests(store, book, platform=platform)
     book.begin()
-    watch.follower = follower = Follower(link, store, counts, book)
+    follower = Follower(link, store, counts, book)
     positions = PositionCheck(link, store, follower, counts, every_s=settings.gateway_position_check_s)
-    watch.reporter = reporter = Reporter(link, DeviceStates(settings.gateway_id, int(time.time() * 1000)), counts)
+    reporter = Reporter(link, DeviceStates(settings.gateway_id, int(time.time() * 1000)), counts)
     leases = Bucket(link, replace(BUCKET, replicas=settings.gateway_stream_replicas), CALL_TIMEOUT_S)
-    watch.lease = lease = LeaseHolder(link, leases, reporter, settings.gateway_id)
+    lease = LeaseHolder(link, leases, reporter, settings.gateway_id)
+    watch.on_lost = (follower.link_lost,)
+    watch.on_found = (
+        follower.link_found,
+        book.ask_all_again,
+        lease.renew_soon,
+        reporter.all_missed,
+        queue.link_found,
+        revoked.link_found,
+    )
     epoch = StoreEpoch(store, health, settings.gateway_partitions)
     gateway = Gateway(
         link=link,
