@@ -1,11 +1,13 @@
-"""How the suite is spread over processes (`pytest -n 2 --dist loadgroup`, which is what `make test` does).
+"""What every suite has, and how the whole is spread over processes (`make test`: `pytest -n 2 --dist loadgroup`).
 
 Promises: tests that start whole systems run one after another in one process, as they would without; all others go file
 by file to whoever is free, so a file's tests stay together and in order.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import pytest
 
@@ -23,3 +25,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_system = place.parts[0] in SYSTEMS and place.name not in ON_THEIR_OWN
         group = "systems" if is_system else place.as_posix()
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture
+def cast() -> Callable[..., list[str]]:
+    """User ids nobody used, by their first names."""
+    mark = uuid4().hex[:8]
+    return lambda *names: [f"{name}-{mark}" for name in names]
+
+
+@pytest.fixture
+def thread() -> str:
+    """A thread id nobody used."""
+    return f"t-{uuid4().hex[:12]}"

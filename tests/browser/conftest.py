@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -71,19 +70,6 @@ async def new_context(chromium: Browser) -> AsyncIterator[OpenContext]:
     yield make
     for context in opened:
         await context.close()
-
-
-@pytest.fixture
-def cast() -> Callable[..., list[str]]:
-    """User ids nobody used, by their first names."""
-    mark = uuid4().hex[:8]
-    return lambda *names: [f"{name}-{mark}" for name in names]
-
-
-@pytest.fixture
-def thread() -> str:
-    """A thread id nobody used."""
-    return f"t-{uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")

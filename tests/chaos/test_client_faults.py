@@ -6,40 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import figures
 from tests.chaos.cluster import Cluster
-from tests.chaos.figures import Figures
+from tests.chaos.keeping import keep
 from tests.chaos.scenarios import clients
 from tests.chaos.sizes import Size
 
 
-def kept(result: Figures, size: Size) -> None:
-    print(result)
-    if size.is_full:
-        figures.append(result)
-
-
 @pytest.mark.timeout(300)
 async def test_whoever_comes_back_anywhere_with_their_rev_sees_what_the_store_has(cluster: Cluster, size: Size) -> None:
-    kept(await clients.roaming(cluster, size), size)
+    keep(await clients.roaming(cluster, size), size)
 
 
 @pytest.mark.timeout(600)
 async def test_a_client_killed_between_post_and_ack_stores_once_what_it_posted(
     cluster: Cluster, size: Size, tmp_path: Path
 ) -> None:
-    kept(await clients.outbox_killed(cluster, size, tmp_path), size)
+    keep(await clients.outbox_killed(cluster, size, tmp_path), size)
 
 
 @pytest.mark.timeout(600)
 async def test_what_is_rejected_while_the_queue_is_cut_off_is_never_stored(
     cluster: Cluster, size: Size, tmp_path: Path
 ) -> None:
-    kept(await clients.cut_while_publishing(cluster, size, tmp_path), size)
+    keep(await clients.cut_while_publishing(cluster, size, tmp_path), size)
 
 
 @pytest.mark.timeout(300)
 async def test_a_frozen_queue_is_told_to_every_sender_in_time_and_costs_no_memory(
     cluster: Cluster, size: Size, tmp_path: Path
 ) -> None:
-    kept(await clients.queue_frozen(cluster, size, tmp_path), size)
+    keep(await clients.queue_frozen(cluster, size, tmp_path), size)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chaos.cluster import Cluster
-from tests.chaos.keeping import Scenario, held
+from tests.chaos.keeping import Scenario, held, of_both_sizes
 from tests.chaos.scenarios import dependencies, streams
 from tests.chaos.sizes import Size
 
@@ -12,15 +12,6 @@ FULL = [dependencies.postgres_restarted, dependencies.nats_away]
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.__name__)
+@of_both_sizes(QUICK, FULL)
 async def test_nothing_acked_is_lost_and_all_recovers_when(scenario: Scenario, cluster: Cluster, size: Size) -> None:
-    await held(scenario, cluster, size)
-
-
-@pytest.mark.full_size
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("scenario", FULL, ids=lambda scenario: scenario.__name__)
-async def test_nothing_acked_is_lost_after_a_long_time_either_when(
-    scenario: Scenario, cluster: Cluster, size: Size
-) -> None:
     await held(scenario, cluster, size)

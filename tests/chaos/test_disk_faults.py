@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import nats
@@ -14,8 +13,7 @@ from chatterbus.child import ChildSpec
 from chatterbus.nats import NatsServer
 from chatterbus.probe import HttpReady, NatsStuck
 from chatterbus.supervisor import Supervisor
-from tests.chaos import figures
-from tests.chaos.figures import Figures
+from tests.chaos.keeping import RigScenario, held_on_a_rig
 from tests.chaos.rig import can_mount, small_disk
 from tests.chaos.scenarios import disks
 from tests.chaos.sizes import Size
@@ -38,12 +36,8 @@ def _small_disks() -> None:
 @pytest.mark.parametrize(
     "scenario", [disks.nats_disk_full, disks.postgres_disk_full], ids=lambda scenario: scenario.__name__
 )
-async def test_nothing_acked_is_lost_and_all_goes_on_after(
-    scenario: Callable[[Path, Size], Awaitable[Figures]], tmp_path: Path, size: Size
-) -> None:
-    result = await scenario(tmp_path, size)
-    if size.is_full:
-        figures.append(result)
+async def test_nothing_acked_is_lost_and_all_goes_on_after(scenario: RigScenario, tmp_path: Path, size: Size) -> None:
+    await held_on_a_rig(scenario, tmp_path, size)
 
 
 async def test_a_nats_server_that_failed_to_write_is_started_again_by_up_once_there_is_room(tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import figures
-from tests.chaos.figures import Figures
+from tests.chaos.keeping import RigScenario, held_on_a_rig
 from tests.chaos.scenarios import ledger
 from tests.chaos.sizes import Size
 
@@ -25,8 +23,6 @@ ALL = [
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
 async def test_no_ack_is_false_and_nothing_is_stored_twice_when(
-    scenario: Callable[[Path, Size], Awaitable[Figures]], tmp_path: Path, size: Size
+    scenario: RigScenario, tmp_path: Path, size: Size
 ) -> None:
-    result = await scenario(tmp_path, size)
-    if size.is_full:
-        figures.append(result)
+    await held_on_a_rig(scenario, tmp_path, size)

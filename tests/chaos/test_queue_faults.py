@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import figures
-from tests.chaos.figures import Figures
+from tests.chaos.keeping import RigScenario, held_on_a_rig, keep
 from tests.chaos.scenarios import full_queue, queue, restore
 from tests.chaos.sizes import Size
 
@@ -23,11 +21,9 @@ ALL = [
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
 async def test_every_message_is_stored_once_under_one_seq_when(
-    scenario: Callable[[Path, Size], Awaitable[Figures]], tmp_path: Path, size: Size
+    scenario: RigScenario, tmp_path: Path, size: Size
 ) -> None:
-    result = await scenario(tmp_path, size)
-    if size.is_full:
-        figures.append(result)
+    await held_on_a_rig(scenario, tmp_path, size)
 
 
 @pytest.mark.timeout(600)
@@ -36,6 +32,4 @@ async def test_every_message_is_stored_once_under_one_seq_when(
     [pytest.param(name, marks=[] if case.quick else pytest.mark.full_size) for name, case in restore.CASES.items()],
 )
 async def test_what_was_acked_stays_and_what_comes_is_stored_with(name: str, tmp_path: Path, size: Size) -> None:
-    result = await restore.restored(tmp_path, size, name)
-    if size.is_full:
-        figures.append(result)
+    keep(await restore.restored(tmp_path, size, name), size)

@@ -1,20 +1,17 @@
 """Hostile and unlucky sockets: bounded memory, bounded latency for the others, and all given back."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
 from bench.stack import LIMITS_OFF
 from bench.stack import stack as running_stack
-from tests.chaos import figures
 from tests.chaos.cluster import Cluster, open_cluster
-from tests.chaos.figures import Figures
+from tests.chaos.keeping import Scenario, held
 from tests.chaos.scenarios import comings, sockets
 from tests.chaos.sizes import Size
 from tests.e2e.deployment import Deployment
-
-Scenario = Callable[[Cluster, Size], Awaitable[Figures]]
 
 # Of a typing flood and of many sockets of one user, not of what is tested here.
 QUICK_TIMES = {
@@ -48,7 +45,4 @@ async def hostile(hostile_stack: Deployment) -> AsyncIterator[Cluster]:
     ids=lambda scenario: scenario.__name__,
 )
 async def test_the_others_and_the_gateway_do_not_suffer_from(scenario: Scenario, hostile: Cluster, size: Size) -> None:
-    result = await scenario(hostile, size)
-    print(result)
-    if size.is_full:
-        figures.append(result)
+    await held(scenario, hostile, size)

@@ -3,10 +3,9 @@
 `--stack` says which system: one of processes (the default), one of containers, or somebody's running one (see stacks/).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import pytest
 
@@ -107,16 +106,3 @@ def own_stack(tmp_path: Path) -> Iterator[Deployment]:
     failpoints.mkdir()
     with running_stack(tmp_path / "up.log", env={"PERSISTER_FAILPOINTS_DIR": str(failpoints)}) as started:
         yield Deployment(started, tmp_path)
-
-
-@pytest.fixture
-def cast() -> Callable[..., list[str]]:
-    """User ids nobody used, by their first names."""
-    mark = uuid4().hex[:8]
-    return lambda *names: [f"{name}-{mark}" for name in names]
-
-
-@pytest.fixture
-def thread() -> str:
-    """A thread id nobody used."""
-    return f"t-{uuid4().hex[:12]}"
