@@ -22,6 +22,7 @@ from chatterbus_persister.batch import Announcement, Batch, Item, Place, announc
 from chatterbus_persister.epochs import Position
 from chatterbus_persister.lane import Lane
 from chatterbus_persister.ledger.policy import LedgerPolicy
+from chatterbus_persister.occupation import Occupation
 from chatterbus_persister.settings import PersisterSettings
 from chatterbus_runtime.health import Health
 from tests.kit.ledger_fake import PARTITIONS
@@ -125,7 +126,7 @@ class Worker:
             persister_owners_may_edit=policy.owners_may_edit,
             persister_receipts_broadcast_max_members=policy.receipts_broadcast_max_members,
         )
-        self._lane = Lane(settings, self, self, Health(), self._reach, asyncio.Event(), clock)  # type: ignore[arg-type]
+        self._lane = Lane(settings, self, self, Health(), self._reach, asyncio.Event(), Occupation(), clock)  # type: ignore[arg-type]
 
     # As the lane's holdings.
 

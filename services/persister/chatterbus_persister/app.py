@@ -14,6 +14,7 @@ from chatterbus_persister.failpoints import armed_by
 from chatterbus_persister.first_look import look_for_postgres
 from chatterbus_persister.holdings import Holdings
 from chatterbus_persister.lane import Lane
+from chatterbus_persister.occupation import Occupation
 from chatterbus_persister.pulse import CHECK as PULSE_CHECK
 from chatterbus_persister.pulse import Pulse
 from chatterbus_persister.purger import purge_forever
@@ -78,7 +79,8 @@ def service_main(settings: PersisterSettings) -> Callable[[Lifecycle], Awaitable
             wake,
         )
         returned.append(holdings.link_returned)
-        lane = Lane(settings, announcer, holdings, health, reach, wake)
+        occupation = Occupation()
+        lane = Lane(settings, announcer, holdings, health, reach, wake, occupation)
         announcer.struggling = True  # look at the stream of events before the first batch
 
         read_dsn = settings.persister_read_dsn or settings.persister_dsn
@@ -113,6 +115,7 @@ def service_main(settings: PersisterSettings) -> Callable[[Lifecycle], Awaitable
             language=settings.persister_search_language,
             batch_messages=settings.persister_search_batch_messages,
             share=settings.persister_search_share,
+            ledger_share=occupation.since_last,
             on_unusable=lifecycle.fail,
         )
         indexing = lifecycle.spawn("search indexer", indexer.run(), may_end=True)

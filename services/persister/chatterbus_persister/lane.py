@@ -34,6 +34,7 @@ from chatterbus_persister.ledger.policy import LedgerPolicy
 from chatterbus_persister.ledger.row_cache import RowCache
 from chatterbus_persister.ledger_session import DeadLetter, LedgerSession, LostPartitionError, Offsets
 from chatterbus_persister.metrics import APPLY_SECONDS, BATCH_COMMANDS, COMMANDS, DEAD_LETTERS, SESSIONS_LOST
+from chatterbus_persister.occupation import Occupation
 from chatterbus_persister.schema_version import SchemaUnfitError
 from chatterbus_persister.settings import PersisterSettings
 from chatterbus_runtime.backoff import Backoff
@@ -64,6 +65,7 @@ class Lane:
         health: Health,
         reach: Reach,
         wake: asyncio.Event,
+        occupation: Occupation,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
@@ -72,6 +74,7 @@ class Lane:
         self._health = health
         self._reach = reach
         self._wake = wake
+        self._occupation = occupation
         self._clock = clock
         self._policy = LedgerPolicy(
             settings.persister_owners_may_edit, settings.persister_receipts_broadcast_max_members
@@ -138,7 +141,11 @@ class Lane:
                 next_look = now + self._settings.persister_rebalance_interval_s
             batch = self._take() if self._announcer.has_room else Batch()
             if batch.items or batch.reached:
-                await self._settle(session, batch)
+                self._occupation.began()
+                try:
+                    await self._settle(session, batch)
+                finally:
+                    self._occupation.ended()
                 self._backoff.reset()
             else:
                 await self._next_wake(next_look - time.monotonic())

@@ -86,7 +86,10 @@ class PersisterSettings(ServiceSettings):
         default=200, ge=1, le=5_000, description="Most messages in one transaction of the indexer."
     )
     persister_search_share: float = Field(
-        default=0.5, gt=0, le=1, description="Share of its time that the indexer works; the rest it leaves the machine."
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of the time the ledger leaves it that the indexer works; the rest it leaves the machine.",
     )
     persister_collect_interval_s: float = Field(
         default=60.0, gt=0, description="How often files that nobody can reach are removed from the storage."

@@ -67,6 +67,7 @@ class Town:
             language=language,
             batch_messages=batch_messages,
             share=1.0,
+            ledger_share=lambda: 0.0,
             on_unusable=self.unusable.append,
         )
 

@@ -1,8 +1,9 @@
 """Works off the events, and rebuilds where events can not help.
 
 Promises: an event is acked only after the commit of what it led to, so a crash repeats work and loses none; it works
-`share` of its time and gathers what comes within `GATHER_S`, so a burst costs the ledger a bounded part of the machine
-and the index falls behind instead; what fails is tried again with backoff. Any number of instances may run at once.
+`share` of the time that the ledger leaves it, never less than `LEAST_SHARE`, and gathers what comes within `GATHER_S`:
+under a burst the index falls behind, not the ledger, and catches up after it; what fails is tried again with backoff.
+Any number of instances may run at once.
 """
 
 import asyncio
@@ -37,13 +38,15 @@ from chatterbus_runtime.nats_link import NatsLink
 log = structlog.get_logger(__name__)
 
 GATHER_S: Final = 0.1  # what comes within this time shares a transaction
+LEAST_SHARE: Final = 0.02  # however busy the ledger is, so that the index never stands still
 LOOK_EVERY_S: Final = 5.0  # at the consumer: its backlog, and whether events went missing
 REBUILDING: Final = "the search index is being rebuilt"
 PASSING: Final = (psycopg.Error, OSError, TimeoutError, NatsError, LinkError, FeedLostError)
 
 
 class Indexer:
-    """One per process. `on_unusable` is told when no retry can help: the language does not exist."""
+    """One per process. `ledger_share`: how much of its time the ledger worked since it was asked last. `on_unusable` is
+    told when no retry can help: the language does not exist."""
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Indexer:
         language: str,
         batch_messages: int,
         share: float,
+        ledger_share: Callable[[], float],
         on_unusable: Callable[[str], None],
     ) -> None:
         self._link = link
@@ -64,6 +68,7 @@ class Indexer:
         self._language = language
         self._batch_messages = batch_messages
         self._share = share
+        self._ledger_share = ledger_share
         self._on_unusable = on_unusable
         self._backoff = Backoff(0.2, 2.0, 5.0, 0.5, random.random)
         self._known_missed = 0
@@ -116,7 +121,8 @@ class Indexer:
             await self._rebuild_step(index)
             self._backoff.reset()
             worked_s = time.monotonic() - started
-            await asyncio.sleep(worked_s * (1 / self._share - 1))
+            share = max(LEAST_SHARE, self._share * (1 - self._ledger_share()))
+            await asyncio.sleep(worked_s * (1 / share - 1))
 
     async def _look(self, index: SearchIndex, standing: Standing) -> None:
         SEARCH_PENDING.set(standing.waiting)
