@@ -6,13 +6,17 @@ literals of `arrays`, cast here. Times of a batch are one parameter.
 
 from typing import Final
 
+# Every row is found by its key. Plans are kept, and one made while a table was small would read all of it for ever.
 SESSION_SETTINGS: Final = """
 SELECT set_config('idle_in_transaction_session_timeout', %(idle_ms)s, false),
        set_config('idle_session_timeout', %(idle_ms)s, false),
        set_config('statement_timeout', %(statement_ms)s, false),
        set_config('synchronous_commit', 'on', false),
        set_config('jit', 'off', false),
-       set_config('plan_cache_mode', 'force_generic_plan', false)
+       set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('enable_seqscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false)
 """
 
 # Advisory locks: one shared lock says "I am a persister", one which step of the schema it was made for (see

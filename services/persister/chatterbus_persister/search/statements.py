@@ -5,10 +5,14 @@ The text that is indexed, and the text that is shown with matches marked, are bo
 
 from typing import Final
 
+# Every row is found by its key. Plans are kept, and one made while a table was small would read all of it for ever.
 SESSION_SETTINGS: Final = """
 SELECT set_config('statement_timeout', %(statement_ms)s, false),
        set_config('idle_in_transaction_session_timeout', %(statement_ms)s, false),
-       set_config('jit', 'off', false)
+       set_config('jit', 'off', false),
+       set_config('enable_seqscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false)
 """
 
 LANGUAGES: Final = "SELECT cfgname FROM pg_ts_config WHERE pg_ts_config_is_visible(oid) ORDER BY cfgname"
