@@ -112,55 +112,55 @@ def thread_columns(rows: Collection[ThreadRow], at: datetime) -> Parameters:
     """Parameters of INSERT_THREADS."""
     return {
         "at": at,
-        "ids": text_array(row.thread_id for row in rows),
-        "titles": text_array(row.title for row in rows),
+        "ids": text_array([row.thread_id for row in rows]),
+        "titles": text_array([row.title for row in rows]),
         "metadata": text_array(_json(row.metadata) for row in rows),
-        "counts": int_array(row.member_count for row in rows),
-        "open": bool_array(row.open for row in rows),
-        "creators": text_array(row.created_by for row in rows),
-        "seqs": int_array(row.last_seq for row in rows),
-        "last_revs": int_array(row.last_rev for row in rows),
-        "revs": int_array(row.rev for row in rows),
+        "counts": int_array([row.member_count for row in rows]),
+        "open": bool_array([row.open for row in rows]),
+        "creators": text_array([row.created_by for row in rows]),
+        "seqs": int_array([row.last_seq for row in rows]),
+        "last_revs": int_array([row.last_rev for row in rows]),
+        "revs": int_array([row.rev for row in rows]),
     }
 
 
 def member_columns(rows: Collection[MemberRow]) -> Parameters:
     """Parameters of INSERT_MEMBERS, and those of APPLY_BATCH that move members."""
     return {
-        "threads": text_array(row.thread_id for row in rows),
-        "users": text_array(row.user_id for row in rows),
-        "types": text_array(row.user_type for row in rows),
-        "roles": text_array(row.role for row in rows),
-        "joined": _times(row.joined_at for row in rows),
-        "removed": _times(row.removed_at for row in rows),
-        "delivered_seqs": int_array(row.delivered_seq for row in rows),
-        "delivered_revs": int_array(row.delivered_rev for row in rows),
-        "delivered_ats": _times(row.delivered_at for row in rows),
-        "read_seqs": int_array(row.read_seq for row in rows),
-        "read_revs": int_array(row.read_rev for row in rows),
-        "read_ats": _times(row.read_at for row in rows),
-        "membership_revs": int_array(row.membership_rev for row in rows),
-        "revs": int_array(row.rev for row in rows),
-        "shown": int_array(row.shown_read_seq for row in rows),
-        "archived": int_array(row.archived_seq for row in rows),
-        "muted": bool_array(row.muted for row in rows),
-        "show": bool_array(row.show_receipts for row in rows),
-        "marked": int_array(row.marked_unread_seq for row in rows),
+        "threads": text_array([row.thread_id for row in rows]),
+        "users": text_array([row.user_id for row in rows]),
+        "types": text_array([row.user_type for row in rows]),
+        "roles": text_array([row.role for row in rows]),
+        "joined": _times([row.joined_at for row in rows]),
+        "removed": _times([row.removed_at for row in rows]),
+        "delivered_seqs": int_array([row.delivered_seq for row in rows]),
+        "delivered_revs": int_array([row.delivered_rev for row in rows]),
+        "delivered_ats": _times([row.delivered_at for row in rows]),
+        "read_seqs": int_array([row.read_seq for row in rows]),
+        "read_revs": int_array([row.read_rev for row in rows]),
+        "read_ats": _times([row.read_at for row in rows]),
+        "membership_revs": int_array([row.membership_rev for row in rows]),
+        "revs": int_array([row.rev for row in rows]),
+        "shown": int_array([row.shown_read_seq for row in rows]),
+        "archived": int_array([row.archived_seq for row in rows]),
+        "muted": bool_array([row.muted for row in rows]),
+        "show": bool_array([row.show_receipts for row in rows]),
+        "marked": int_array([row.marked_unread_seq for row in rows]),
     }
 
 
 def message_columns(rows: Collection[MessageRow]) -> Parameters:
     """Those parameters of APPLY_BATCH that insert messages."""
     return {
-        "m_threads": text_array(row.thread_id for row in rows),
-        "m_seqs": int_array(row.seq for row in rows),
-        "m_revs": int_array(row.rev for row in rows),
-        "m_senders": text_array(row.sender_id for row in rows),
-        "m_types": text_array(row.sender_type for row in rows),
-        "m_ids": text_array(row.client_message_id for row in rows),
-        "m_kinds": text_array(row.message_type for row in rows),
-        "m_contents": text_array(row.content for row in rows),
-        "m_replies": int_array(row.reply_to_seq for row in rows),
+        "m_threads": text_array([row.thread_id for row in rows]),
+        "m_seqs": int_array([row.seq for row in rows]),
+        "m_revs": int_array([row.rev for row in rows]),
+        "m_senders": text_array([row.sender_id for row in rows]),
+        "m_types": text_array([row.sender_type for row in rows]),
+        "m_ids": text_array([row.client_message_id for row in rows]),
+        "m_kinds": text_array([row.message_type for row in rows]),
+        "m_contents": text_array([row.content for row in rows]),
+        "m_replies": int_array([row.reply_to_seq for row in rows]),
         "m_mentions": text_array(text_array(row.mentions) if row.mentions else None for row in rows),
         "m_metadata": text_array(_json(row.metadata) for row in rows),
     }
@@ -169,17 +169,17 @@ def message_columns(rows: Collection[MessageRow]) -> Parameters:
 def changed_message_columns(rows: Collection[MessageRow]) -> Parameters:
     """Parameters of UPDATE_MESSAGES."""
     return {
-        "threads": text_array(row.thread_id for row in rows),
-        "seqs": int_array(row.seq for row in rows),
-        "revs": int_array(row.rev for row in rows),
-        "contents": text_array(row.content for row in rows),
+        "threads": text_array([row.thread_id for row in rows]),
+        "seqs": int_array([row.seq for row in rows]),
+        "revs": int_array([row.rev for row in rows]),
+        "contents": text_array([row.content for row in rows]),
         "mentions": text_array(text_array(row.mentions) if row.mentions else None for row in rows),
         "metadata": text_array(_json(row.metadata) for row in rows),
-        "edited": _times(row.edited_at for row in rows),
-        "deleted": _times(row.deleted_at for row in rows),
+        "edited": _times([row.edited_at for row in rows]),
+        "deleted": _times([row.deleted_at for row in rows]),
         "reactions": text_array(_json(row.reactions) for row in rows),
         "attachments": text_array(_json(row.attachments) for row in rows),
-        "revisions": int_array(row.revisions for row in rows),
+        "revisions": int_array([row.revisions for row in rows]),
     }
 
 
@@ -187,11 +187,11 @@ def revision_columns(rows: Collection[RevisionRow], at: datetime) -> Parameters:
     """Parameters of INSERT_REVISIONS."""
     return {
         "at": at,
-        "threads": text_array(row.thread_id for row in rows),
-        "seqs": int_array(row.seq for row in rows),
-        "revisions": int_array(row.revision for row in rows),
-        "contents": text_array(row.content for row in rows),
-        "editors": text_array(row.edited_by for row in rows),
+        "threads": text_array([row.thread_id for row in rows]),
+        "seqs": int_array([row.seq for row in rows]),
+        "revisions": int_array([row.revision for row in rows]),
+        "contents": text_array([row.content for row in rows]),
+        "editors": text_array([row.edited_by for row in rows]),
     }
 
 
@@ -199,16 +199,16 @@ def attachment_columns(rows: Collection[AttachmentRow], at: datetime) -> Paramet
     """Parameters of INSERT_ATTACHMENTS, and of ATTACH."""
     return {
         "at": at,
-        "threads": text_array(row.thread_id for row in rows),
-        "ids": text_array(row.attachment_id for row in rows),
-        "owners": text_array(row.owner_id for row in rows),
-        "names": text_array(row.name for row in rows),
-        "types": text_array(row.content_type for row in rows),
-        "sizes": int_array(row.size_bytes for row in rows),
-        "widths": int_array(row.width for row in rows),
-        "heights": int_array(row.height for row in rows),
-        "thumbnails": bool_array(row.thumbnail for row in rows),
-        "seqs": int_array(row.seq for row in rows),
+        "threads": text_array([row.thread_id for row in rows]),
+        "ids": text_array([row.attachment_id for row in rows]),
+        "owners": text_array([row.owner_id for row in rows]),
+        "names": text_array([row.name for row in rows]),
+        "types": text_array([row.content_type for row in rows]),
+        "sizes": int_array([row.size_bytes for row in rows]),
+        "widths": int_array([row.width for row in rows]),
+        "heights": int_array([row.height for row in rows]),
+        "thumbnails": bool_array([row.thumbnail for row in rows]),
+        "seqs": int_array([row.seq for row in rows]),
     }
 
 
@@ -224,8 +224,8 @@ def place_columns(places: Collection[MessageKey], at: datetime) -> Parameters:
 def step_columns(steps: Collection[CursorStep]) -> Parameters:
     """Those parameters of APPLY_BATCH that note where cursors came to stand."""
     return {
-        "c_threads": text_array(step.thread_id for step in steps),
-        "c_users": text_array(step.user_id for step in steps),
-        "c_kinds": int_array(step.kind for step in steps),
-        "c_seqs": int_array(step.seq for step in steps),
+        "c_threads": text_array([step.thread_id for step in steps]),
+        "c_users": text_array([step.user_id for step in steps]),
+        "c_kinds": int_array([step.kind for step in steps]),
+        "c_seqs": int_array([step.seq for step in steps]),
     }

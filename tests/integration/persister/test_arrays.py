@@ -46,6 +46,14 @@ def test_arrays_inside_of_texts_come_back(connection: psycopg.Connection[Any], r
     assert [row[0] for row in found] == rows
 
 
+@pytest.mark.parametrize("texts", [["a\0b"], ["a", "b\0c"], ["\0", None]])
+def test_a_nul_is_refused_and_never_divides_a_text(
+    texts: list[str | None], connection: psycopg.Connection[Any]
+) -> None:
+    with pytest.raises(psycopg.DataError):
+        read_back(connection, text_array(texts), "text")
+
+
 @COMMON
 @given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)))
 def test_any_numbers_come_back(connection: psycopg.Connection[Any], values: list[int | None]) -> None:
