@@ -7,8 +7,7 @@ An event line is ``<type> <rev> <frame>``; an answer line is ``<commandId> <1 ap
 line, of the notifier for a user's connections, is ``<target> <type> <frame>``.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chatterbus_contracts.codec import DecodeError
 from chatterbus_contracts.ids import CommandId
@@ -17,8 +16,7 @@ ENVELOPE_MAX_BYTES: Final = 524_288
 EVERYWHERE: Final = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A fact about a thread: the type and rev of its frame, and the frame as clients receive it."""
 
     type: str
@@ -26,8 +24,7 @@ class Event:
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The one final answer to a command: an ack or an error frame."""
 
     command_id: CommandId
@@ -35,8 +32,7 @@ class Answer:
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """A frame for the connections of a user: all of them (`EVERYWHERE`), or the one with the id in `target`."""
 
     target: str

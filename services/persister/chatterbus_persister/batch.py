@@ -9,7 +9,7 @@ per partition for own states that changed without an event, each member's once, 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from chatterbus_contracts.codec import DecodeError, encode, encode_json, parse_json
 from chatterbus_contracts.commands import COMMAND, Command, StoreMessage, decode_parcel
@@ -29,8 +29,7 @@ UNLESS_STORED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a command stood in the queue."""
 
     partition: int
@@ -38,8 +37,7 @@ class Place:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A command, or why its bytes are none, with its place. `echo`: it was applied before."""
 
     place: Place
@@ -168,8 +166,8 @@ def announcement_of(result: Result) -> Announcement:
     answers: dict[GatewayId, list[Answer]] = {}
     for outcome in result.outcomes:
         command = outcome.command
-        if outcome.events:
-            events.setdefault(command.thread_id, []).extend(event_of(event) for event in outcome.events)
+        for event in outcome.events:
+            events.setdefault(command.thread_id, []).append(event_of(event))
         if command.gateway is not None:
             answers.setdefault(command.gateway, []).append(answer_of(outcome))
     for dead in result.dead:

@@ -23,7 +23,7 @@ from chatterbus_persister.ledger.outcome import (
     Outcome,
     ThreadChanged,
 )
-from chatterbus_persister.ledger.rows import MemberRow, MessageRow, ThreadRow
+from chatterbus_persister.ledger.rows import MemberRow, MessageRow, Reactions, ThreadRow
 
 Json = dict[str, Any]
 
@@ -42,31 +42,36 @@ def optional_time(at: datetime | None) -> str | None:
 
 def message_state(row: MessageRow) -> Json:
     """contracts.states.MessageState of a row."""
+    thread_id = row.thread_id
     created_at = time_text(row.created_at)
+    edited_at, deleted_at = row.edited_at, row.deleted_at
+    changed_at = deleted_at or edited_at
     return {
-        "id": row.id,
-        "threadId": row.thread_id,
+        "id": message_id(thread_id, row.seq),
+        "threadId": thread_id,
         "seq": row.seq,
         "rev": row.rev,
         "senderId": row.sender_id,
         "senderType": row.sender_type,
         "clientMessageId": row.client_message_id,
         "content": row.content,
-        "messageType": row.message_type,
-        "edited": row.edited_at is not None,
-        "editedAt": optional_time(row.edited_at),
-        "deleted": row.deleted_at is not None,
-        "deletedAt": optional_time(row.deleted_at),
-        "replyToId": None if row.reply_to_seq is None else message_id(row.thread_id, row.reply_to_seq),
+        "messageType": str(row.message_type),  # the encoder takes a microsecond for an enum
+        "edited": edited_at is not None,
+        "editedAt": optional_time(edited_at),
+        "deleted": deleted_at is not None,
+        "deletedAt": optional_time(deleted_at),
+        "replyToId": None if row.reply_to_seq is None else message_id(thread_id, row.reply_to_seq),
         "createdAt": created_at,
-        "updatedAt": optional_time(row.deleted_at or row.edited_at) or created_at,
-        "attachments": [attachment_state(file) for file in row.attachments or ()],
+        "updatedAt": created_at if changed_at is None else time_text(changed_at),
+        "attachments": [attachment_state(file) for file in row.attachments] if row.attachments else [],
         "mentions": row.mentions,
         "metadata": row.metadata,
-        "reactions": [
-            {"emoji": emoji, "count": len(users), "userIds": users} for emoji, users in (row.reactions or {}).items()
-        ],
+        "reactions": _reactions(row.reactions) if row.reactions else [],
     }
+
+
+def _reactions(reactions: Reactions) -> list[Json]:
+    return [{"emoji": emoji, "count": len(users), "userIds": users} for emoji, users in reactions.items()]
 
 
 def attachment_state(file: Json) -> Json:
@@ -84,7 +89,7 @@ def member_state(row: MemberRow) -> Json:
     return {
         "userId": row.user_id,
         "userType": row.user_type,
-        "role": row.role,
+        "role": str(row.role),
         "deliveredSeq": row.delivered_seq,
         "readSeq": row.shown_read_seq,
         "joinedAt": time_text(row.joined_at),
