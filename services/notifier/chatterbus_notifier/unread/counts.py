@@ -35,6 +35,7 @@ class Counts:
         self.wants = Wants()
         self._passed = Passed()
         self._changed: Changed = {}
+        self._latest: Any = None  # the state that a thread's preview is to be made of, once per envelope
 
     def take_changed(self) -> Changed:
         """What changed since the last time, of users who are loaded or were told before."""
@@ -190,6 +191,17 @@ class Counts:
             apply = APPLY.get(event.type)
             if apply is not None and not self._apply(apply, thread, event):
                 self._reload(thread)
+        self._preview(thread_id)
+
+    def _preview(self, thread_id: ThreadId) -> None:
+        message, self._latest = self._latest, None
+        thread = self.threads.get(thread_id)
+        if message is None or thread is None:
+            return
+        try:
+            thread.preview = preview_of(message)
+        except (LookupError, TypeError):
+            self._reload(thread)
 
     def _apply(self, apply: Callable[[Counts, Any, Any], None], target: Thread | ThreadId, event: Event) -> bool:
         """False: the frame is not what it should be, which is as if it was lost."""
@@ -227,7 +239,8 @@ class Counts:
         seq, sender = message["seq"], message["senderId"]
         mentions = message["mentions"]
         if seq >= thread.last_seq:
-            thread.last_seq, thread.preview, thread.preview_rev = seq, preview_of(message), thread.rev
+            thread.last_seq, thread.preview_rev = seq, thread.rev
+            self._latest = message
         for user_id, standing in thread.members.items():
             if user_id == sender:
                 self._has_read(user_id, thread, standing, seq)
@@ -240,7 +253,8 @@ class Counts:
         message = frame["data"]
         seq = message["seq"]
         if seq == thread.last_seq and thread.rev > thread.preview_rev:
-            thread.preview, thread.preview_rev = preview_of(message), thread.rev
+            thread.preview_rev = thread.rev
+            self._latest = message
             for user_id, standing in thread.members.items():
                 if unread_of(thread, standing):
                     self._changed[(user_id, thread.id)] = None
