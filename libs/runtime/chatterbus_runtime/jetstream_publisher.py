@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import structlog
+from pydantic_core import from_json
 
 from chatterbus_runtime.link_errors import LinkDown, LinkFull, PayloadTooLarge
 from chatterbus_runtime.nats_link import NO_RESPONDERS, NatsLink
@@ -238,7 +238,7 @@ NO_RESPONDERS_FAILURE: Final = PublishFailure("unavailable", "rejected", "no str
 def outcome_of(answer: bytes) -> Outcome:
     """A PubAck's JSON (ADR-1 of the NATS architecture): `{stream, seq, duplicate}` or `{error: {...}}`."""
     try:
-        body = json.loads(answer)
+        body = from_json(answer)
         error = body.get("error")
         if error is not None:
             return failure_of(int(error.get("err_code", 0)), str(error.get("description", "")))

@@ -32,6 +32,7 @@ class PreparedStatement:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._failure: Exception | None = None
+        self._writes = False
 
     @classmethod
     async def prepare(cls, connection: AsyncConnection, name: str, query: LiteralString) -> "PreparedStatement":
@@ -62,16 +63,23 @@ class PreparedStatement:
         """Send what is left, wait for the answer, and raise what it says."""
         self._ended = self._loop.create_future()
         self._failure = None
-        socket = self._pgconn.socket
-        self._loop.add_reader(socket, self._attend)
-        self._loop.add_writer(socket, self._attend)
+        self._socket = self._pgconn.socket
         self._timer = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
+        self._loop.add_reader(self._socket, self._attend)
         try:
+            self._writes = bool(self._pgconn.flush())  # what the socket takes at once needs no turn of the loop
+            if self._writes:
+                self._loop.add_writer(self._socket, self._attend)
             await self._ended
         finally:
             self._timer.cancel()
-            self._loop.remove_reader(socket)
-            self._loop.remove_writer(socket)
+            self._loop.remove_reader(self._socket)
+            self._stop_writing()
+
+    def _stop_writing(self) -> None:
+        if self._writes:
+            self._writes = False
+            self._loop.remove_writer(self._socket)
 
     def _look_again(self) -> None:
         # libuv stops watching a socket that was reset, and tells nobody: reading it says what happened.
@@ -82,8 +90,8 @@ class PreparedStatement:
     def _attend(self) -> None:
         """The socket can be read or written: do both as far as possible, and see whether the answer is complete."""
         try:
-            if not self._pgconn.flush():
-                self._loop.remove_writer(self._pgconn.socket)
+            if self._writes and not self._pgconn.flush():
+                self._stop_writing()
             self._pgconn.consume_input()
             self._collect()
         except OperationalError as error:
