@@ -102,10 +102,17 @@ class SearchIndex:
     async def take(self, places: Sequence[Place]) -> None:
         """Index these messages as they are now, and forget those of them that are deleted. Raises
         OtherLanguageError."""
-        async with self._alone(statements.LOCK_STATE) as state:
-            self._require_own_language(state)
+        async with (
+            asyncio.timeout(STATEMENT_TIMEOUT_S),
+            self._connection.pipeline(),
+            self._connection.transaction(),
+        ):
+            # In one round trip; what was done in another's language is rolled back.
+            cursor = await self._connection.execute(statements.LOCK_STATE)
             await self._gather(places, force=False)
             await self._connection.execute(statements.FORGET, _columns(places))
+            row = await cursor.fetchone()
+            self._require_own_language(None if row is None else State(*row))
 
     async def rebuild_step(self, limit: int) -> int | None:
         """Take in the next messages of the rebuild that is under way: how many there were, None when none is under

@@ -37,7 +37,7 @@ from chatterbus_runtime.nats_link import NatsLink
 
 log = structlog.get_logger(__name__)
 
-GATHER_S: Final = 0.1  # what comes within this time shares a transaction
+GATHER_S: Final = 0.25  # what comes within this time shares a transaction
 LEAST_SHARE: Final = 0.02  # however busy the ledger is, so that the index never stands still
 LOOK_EVERY_S: Final = 5.0  # at the consumer: its backlog, and whether events went missing
 REBUILDING: Final = "the search index is being rebuilt"
