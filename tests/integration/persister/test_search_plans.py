@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,12 @@ import psycopg
 import pytest
 
 from chatterbus_contracts.ids import ThreadId
+from chatterbus_persister import statements as ledger_statements
 from chatterbus_persister.arrays import text_array
 from chatterbus_persister.reads import search_hits
 from chatterbus_persister.reads.search_cursor import Hit
 from chatterbus_persister.reads.search_hits import Scope, Wanted, newest_hits
+from chatterbus_persister.search import statements as search_statements
 from tests.kit.postgres_server import Database, PostgresServer
 
 THREADS, PER_THREAD = 100, 400
@@ -70,6 +73,28 @@ def test_each_way_goes_along_its_index(filled: Database, statement: str, query: 
         plan = list(nodes(row.fetchall()[0][0][0]["Plan"]))
     assert "Seq Scan" not in {node["Node Type"] for node in plan}
     assert {index, "messages_pkey"} <= {node.get("Index Name") for node in plan}
+
+
+@pytest.mark.parametrize(
+    ("session", "statement"),
+    [
+        (search_statements.SESSION_SETTINGS, search_statements.GATHER),
+        (search_statements.SESSION_SETTINGS, search_statements.FORGET),
+        (ledger_statements.SESSION_SETTINGS, ledger_statements.APPLY_BATCH),
+        (ledger_statements.SESSION_SETTINGS, ledger_statements.LOAD_MEMBERS),
+    ],
+    ids=["gather", "forget", "apply a batch", "load members"],
+)
+def test_a_plan_made_while_tables_are_small_reads_by_key_all_the_same(
+    postgres: Database, session: str, statement: str
+) -> None:
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
+    query = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", statement)
+    with psycopg.connect(postgres.dsn) as connection:
+        connection.execute(session.encode(), {"idle_ms": "0", "statement_ms": "0"})
+        row = psycopg.ClientCursor(connection).execute(f"EXPLAIN (FORMAT JSON, GENERIC_PLAN) {query}".encode())
+        plan = list(nodes(row.fetchall()[0][0][0]["Plan"]))
+    assert {node["Node Type"] for node in plan}.isdisjoint({"Seq Scan", "Hash Join", "Merge Join"})
 
 
 @pytest.mark.parametrize(
