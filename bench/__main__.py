@@ -1,4 +1,7 @@
-"""`python -m bench [SCENARIO ...]` measures an embedded stack; `python -m bench compare` does so beside its peers."""
+"""`python -m bench [SCENARIO ...]` measures an embedded stack, `bench compare` does so beside its peers.
+
+`bench history` does so over a long past.
+"""
 
 import sys
 from collections.abc import Callable
@@ -7,9 +10,10 @@ from typing import Any
 import typer
 
 from bench.compare import compare
+from bench.history import history
 from bench.run import run
 
-COMMANDS: dict[str, Callable[..., Any]] = {"run": run, "compare": compare}
+COMMANDS: dict[str, Callable[..., Any]] = {"run": run, "compare": compare, "history": history}
 
 
 if __name__ == "__main__":

@@ -20,13 +20,14 @@ from rich.progress import Progress, TaskID
 
 from bench import contenders
 from bench.contenders import PRODUCT, Contender
-from bench.cores import Usage, busy_s, pin
+from bench.cores import Usage, busy_s, cpu_s, pin
 from bench.fanout import fanout
 from bench.idle import idle
 from bench.latency import latency
 from bench.live import Live
 from bench.records import RESULTS, save
 from bench.report import progress, show_summary, teller
+from bench.scenarios import Terms
 from bench.summary import Run, summarise
 from bench.throughput import throughput
 
@@ -40,21 +41,32 @@ class Cores(StrEnum):
 
 PLACES: Final[dict[Cores, tuple[set[int], set[int]]]] = {Cores.ONE: ({0}, {1}), Cores.TWO: ({0, 1}, {0, 1})}
 
-Measure = Callable[[Contender, float, Live], Coroutine[Any, Any, dict[str, Any]]]
+Measure = Callable[[Contender, Terms], Coroutine[Any, Any, dict[str, Any]]]
 
 MEASURES: Final[dict[str, Measure]] = {
-    "idle": lambda c, seconds, live: idle(c.ws, c.pids, people=2_000, seconds=min(seconds, 2.0), live=live),
-    "latency": lambda c, seconds, live: latency(c.ws, rate_per_s=100, pairs=10, seconds=seconds, live=live),
-    "throughput": lambda c, seconds, live: throughput(
-        c.ws, senders=20, threads=20, window=50, seconds=seconds, live=live
+    "idle": lambda c, terms: idle(
+        c.ws,
+        c.pids,
+        people=2_000,
+        seconds=min(terms.seconds, 2.0),
+        live=terms.live,
+        generators=terms.generators,
     ),
-    "fanout": lambda c, seconds, live: fanout(c.ws, members=500, window=4, seconds=seconds, live=live),
+    "latency": lambda c, terms: latency(c.ws, rate_per_s=100, pairs=10, seconds=terms.seconds, live=terms.live),
+    "throughput": lambda c, terms: throughput(
+        c.ws,
+        senders=20,
+        threads=20,
+        window=50,
+        seconds=terms.seconds,
+        live=terms.live,
+        generators=terms.generators,
+    ),
+    "fanout": lambda c, terms: fanout(
+        c.ws, members=500, window=4, seconds=terms.seconds, live=terms.live, generators=terms.generators
+    ),
 }
 """In this order: memory while it is fresh, and what is slow before the database is large."""
-
-STORED: Final = """
-SELECT count(*), count(DISTINCT (thread_id, sender_id, client_message_id)) FROM messages WHERE sender_id LIKE 'sender-%'
-"""
 
 
 def compare(
@@ -63,10 +75,12 @@ def compare(
         Cores.ONE
     ),
     seconds: Annotated[float, typer.Option(help="how long each scenario is measured")] = 10.0,
+    generators: Annotated[int, typer.Option(min=1, help="processes of the generator")] = 1,
     only: Annotated[list[str] | None, typer.Option(help=f"of {', '.join(contenders.NAMES)}; default: all")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON, and nothing else")] = False,
     check: Annotated[bool, typer.Option("--check", help="end with 1 when a goal is not met")] = False,
     html: Annotated[Path | None, typer.Option(help="write the report to this file too")] = None,
+    png: Annotated[Path | None, typer.Option(help="write its plots to this file")] = None,
 ) -> None:
     """Measure Chatterbus beside small servers as people write them. Ends with 1 when it lost or mixed up a message."""
     console = Console(stderr=as_json)
@@ -81,7 +95,7 @@ def compare(
         with progress(console) as bar:
             done.append(
                 {
-                    name: _measure(name, RESULTS / f"{stamp}-{name}.log", servers, generator, seconds, bar)
+                    name: _measure(name, RESULTS / f"{stamp}-{name}.log", servers, generator, seconds, generators, bar)
                     for name in turned
                 }
             )
@@ -89,8 +103,9 @@ def compare(
     summary = summarise(PRODUCT, done)
     show_summary(console, summary)
     machine = {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform(), "load": os.getloadavg()}
-    about = {"command": f"compare --runs {runs} --cores {cores} --seconds {seconds:g}", "machine": machine}
-    text = save(stamp, about, summary, done, html)
+    command = f"compare --runs {runs} --cores {cores} --seconds {seconds:g} --generators {generators}"
+    about = {"command": command, "machine": machine}
+    text = save(stamp, about, summary, done, html, png)
     if as_json:
         print(text)
     unmet = [row.metric.title for row in summary.rows if row.met is False]
@@ -105,8 +120,8 @@ def _installed(console: Console, names: list[str]) -> list[str]:
     ready = []
     for name in names:
         peer = contenders.KINDS.get(name)
-        if peer and not peer.installable:
-            console.log(f"{name} is left out: {peer.needs} is not on this machine")
+        if peer and (reason := peer.missing()):
+            console.log(f"{name} is left out: {reason}")
             continue
         if peer:
             peer.install()
@@ -115,7 +130,7 @@ def _installed(console: Console, names: list[str]) -> list[str]:
 
 
 def _measure(
-    name: str, log: Path, servers: set[int], generator: set[int], seconds: float, bar: Progress
+    name: str, log: Path, servers: set[int], generator: set[int], seconds: float, generators: int, bar: Progress
 ) -> dict[str, Any]:
     """Every scenario on one start of the contender."""
     cores = servers | generator
@@ -127,10 +142,10 @@ def _measure(
             live = Live(teller(bar, task))
             usage = Usage(contender.pids)
             usage.start()
-            busy, own = busy_s(cores), time.process_time()
-            measured = uvloop.run(measure(contender, seconds, live))
+            busy, own = busy_s(cores), cpu_s(os.getpid())  # with the generator's processes, once they have ended
+            measured = uvloop.run(measure(contender, Terms(seconds, live, generators)))
             shares, elapsed_s = usage.shares(), time.monotonic() - usage.started_at
-            generated = (time.process_time() - own) / elapsed_s
+            generated = (cpu_s(os.getpid()) - own) / elapsed_s
             foreign = (busy_s(cores) - busy) / elapsed_s - sum(shares.values()) - generated
             figures[scenario] = {
                 **measured,
@@ -138,17 +153,17 @@ def _measure(
                 "foreign_core_share": round(max(0.0, foreign), 3),
                 "rates": live.series,
             }
-        _check_stored(figures["throughput"], contender.dsn)
+        _check_stored(figures["throughput"], contender)
         if name != PRODUCT:
             del figures["throughput"]["holes"]  # their numbers run over all threads
     _finish(bar, task, name)
     return figures
 
 
-def _check_stored(figures: dict[str, Any], dsn: str) -> None:
+def _check_stored(figures: dict[str, Any], contender: Contender) -> None:
     """What was acked is in the database, once."""
-    with psycopg.connect(dsn) as connection:
-        row = connection.execute(STORED).fetchone()
+    with psycopg.connect(contender.dsn) as connection:
+        row = connection.execute(contender.stored.encode()).fetchone()
     assert row is not None
     rows, different = row
     figures["lost"] += max(0, figures["acked"] - different)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 TICK_S = 0.5
 LEAST_TICK_S = 0.05
@@ -20,11 +20,20 @@ class Live:
 
     async def during(self, seconds: float, what: str, count: Callable[[], int]) -> None:
         """Let `seconds` pass, to within a least tick. `count` only grows; the rate of each tick is told and kept."""
+
+        async def counted() -> int:
+            return count()
+
+        await self.watch(seconds, what, counted)
+
+    async def watch(self, seconds: float, what: str, count: Callable[[], Awaitable[int]]) -> None:
+        """The same, of a count that must be asked for."""
         began = last_at = time.perf_counter()
-        last = count()
+        last = await count()
         while (left := seconds - (time.perf_counter() - began)) > LEAST_TICK_S:
             await asyncio.sleep(min(TICK_S, left))
-            now, current = time.perf_counter(), count()
+            current = await count()
+            now = time.perf_counter()
             self.told(what, now - began, (current - last) / (now - last_at))
             last, last_at = current, now
 

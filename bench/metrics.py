@@ -10,12 +10,21 @@ from typing import Any, Final
 
 from bench.spread import Spread
 
-SATURATED: Final = 0.9
+SATURATED: Final = 0.85
 """Share of its core from which the generator, not the server, may have set the pace."""
 DISTURBED: Final = 0.3
 """Share of a core that others used on the cores of the measurement, from which the figures say little. The kernel's own
 work for a server that commits 5,000 times a second is 0.2 of it."""
-CHECKED: Final = ("lost", "doubled", "out_of_order", "holes", "connections_lost", "unanswered", "unacked")
+CHECKED: Final = (
+    "lost",
+    "doubled",
+    "out_of_order",
+    "holes",
+    "connections_lost",
+    "unanswered",
+    "unacked",
+    "wrong_pages",
+)
 
 Figures = Mapping[str, Any]
 
@@ -62,6 +71,22 @@ METRICS: Final = (
     Metric("fanout", "Deliveries to 500 followers", "/s", ("fanout", "deliveries_per_s"), True, 2.0, "socket-io"),
     Metric("memory", "Memory per 1,000 idle connections", "MB", ("idle", "mb_per_1000"), False, 12.0, None),
 )
+ALONE: Final = (
+    *(metric for metric in METRICS if metric.goal_peer is None),
+    Metric(
+        "return", "1,000 people catch up 50 messages each", "s", ("storm", "all_caught_up_after_s"), False, 5.0, None
+    ),
+    Metric(
+        "page",
+        "A page of history at the persister, p99",
+        "ms",
+        ("history", "reads", "all", "p99_ms"),
+        False,
+        20.0,
+        None,
+    ),
+)
+"""What is judged without a peer."""
 
 
 def faults(figures: Figures) -> dict[str, int]:
@@ -74,9 +99,15 @@ def faults(figures: Figures) -> dict[str, int]:
     }
 
 
+def verdicts(figures: Figures) -> list[tuple[Metric, float, bool]]:
+    """The goals of one run that needs no peer: what, how much, and whether that is enough."""
+    found = [(metric, metric.of(figures)) for metric in ALONE]
+    return [(metric, value, metric.met(Spread(value, value, value, 1))) for metric, value in found if value is not None]
+
+
 def generator_limited(figures: Figures) -> list[str]:
-    """The scenarios in which the generator's core was full."""
-    return [name for name, scenario in figures.items() if scenario.get("generator_core_share", 0) >= SATURATED]
+    """The scenarios in which a process of the generator, or its cores, had no time left."""
+    return [name for name, scenario in figures.items() if scenario.get("generator_core_share", 0) > SATURATED]
 
 
 def disturbed(figures: Figures) -> list[str]:

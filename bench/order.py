@@ -3,7 +3,7 @@
 Says nothing of different senders among each other: any order between them is right.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class OrderChecker:
@@ -65,8 +65,13 @@ def inversions(positions: Iterable[int]) -> int:
 
 def together(checkers: Iterable[OrderChecker]) -> dict[str, int]:
     """The sums over all senders."""
+    return added(checker.figures() for checker in checkers)
+
+
+def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Name by name."""
     sums: dict[str, int] = {}
-    for checker in checkers:
-        for name, value in checker.figures().items():
+    for each in counts:
+        for name, value in each.items():
             sums[name] = sums.get(name, 0) + value
     return sums

@@ -30,7 +30,14 @@ class Peer(WSListener):
     @classmethod
     async def join(cls, url: str, user: str, thread: str | None, on_frame: Callable[["Peer", bytes], None]) -> "Peer":
         """Connect, authenticate in development mode, follow the thread if there is one."""
-        _, peer = await ws_connect(lambda: cls(user, thread, on_frame, dialect_of(url)), url)
+        dialect = dialect_of(url)
+        headers = {"Sec-WebSocket-Protocol": dialect.subprotocol} if dialect.subprotocol else None
+        _, peer = await ws_connect(
+            lambda: cls(user, thread, on_frame, dialect),
+            url,
+            extra_headers=headers,
+            websocket_handshake_timeout=READY_TIMEOUT_S,
+        )
         assert isinstance(peer, Peer)
         async with asyncio.timeout(READY_TIMEOUT_S):
             await peer.ready
@@ -59,10 +66,10 @@ class Peer(WSListener):
         if frame.msg_type == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.TEXT:
-            data, answer = self._dialect.read(frame.get_payload_as_bytes())
+            frames, answer = self._dialect.read(frame.get_payload_as_bytes())
             if answer is not None:
                 transport.send(WSMsgType.TEXT, answer)
-            if data is not None:
+            for data in frames:
                 if self.ready.done():
                     self._on_frame(self, data)
                 else:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.html import page_of_comparison
+from bench.png import picture_of_comparison
 from bench.summary import Run, Summary
 
 RESULTS: Final = Path(__file__).parent / "results"
 
 
-def save(stamp: str, about: dict[str, Any], summary: Summary, runs: Sequence[Run], html: Path | None) -> str:
+def save(
+    stamp: str, about: dict[str, Any], summary: Summary, runs: Sequence[Run], html: Path | None, png: Path | None
+) -> str:
     """Returns the JSON text."""
     table = {
         row.metric.name: {
@@ -32,4 +35,6 @@ def save(stamp: str, about: dict[str, Any], summary: Summary, runs: Sequence[Run
     page = page_of_comparison(about, summary)
     for path in (RESULTS / f"{stamp}-compare.html", *([html] if html else [])):
         path.write_text(page)
+    if png:
+        picture_of_comparison(png, about, summary, runs)
     return text

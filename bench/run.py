@@ -5,7 +5,6 @@ gives the server others. Figures also go to bench/results/<time>.json. Ends with
 out of order.
 """
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,20 +14,20 @@ import uvloop
 from rich.console import Console
 
 from bench.cores import Usage, pin, set_of
-from bench.html import page_of_run
 from bench.live import Live
-from bench.metrics import faults, generator_limited
+from bench.outcome import conclude
+from bench.png import picture_of_run
 from bench.records import RESULTS
 from bench.report import progress, show, teller
-from bench.scenarios import SCENARIOS
+from bench.scenarios import SCENARIOS, Terms
 from bench.stack import LIMITS_OFF, Stack, stack
 
 
-def measure(target: Stack, name: str, seconds: float, live: Live) -> dict[str, Any]:
+def measure(target: Stack, name: str, terms: Terms) -> dict[str, Any]:
     """One scenario, with the CPU of each process while it ran."""
     usage = Usage(target.pids)
     usage.start()
-    figures = uvloop.run(SCENARIOS[name](target, seconds, live))
+    figures = uvloop.run(SCENARIOS[name](target, terms))
     return {**figures, "core_share": usage.shares()}
 
 
@@ -37,8 +36,11 @@ def run(
     seconds: Annotated[float, typer.Option(help="how long each scenario is measured")] = 10.0,
     cores: Annotated[str, typer.Option(help="cores of the server side, comma-separated")] = "0",
     generator: Annotated[str, typer.Option(help="cores of the generator")] = "1",
+    generators: Annotated[int, typer.Option(min=1, help="its processes, in throughput, fanout and idle")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON, and nothing else")] = False,
     html: Annotated[Path | None, typer.Option(help="also write a report to this file")] = None,
+    png: Annotated[Path | None, typer.Option(help="also draw the rates over time into this file")] = None,
+    check: Annotated[bool, typer.Option("--check", help="end with 1 when a goal is not met")] = False,
 ) -> None:
     """Measure an embedded stack from outside. With `compare` as the first word: beside its peers."""
     chosen = scenarios or list(SCENARIOS)
@@ -57,18 +59,11 @@ def run(
                 pin(set_of(generator))
                 bar.update(task, description=name)
                 live = Live(teller(bar, task))
-                results[name] = measure(target, name, seconds, live)
+                results[name] = measure(target, name, Terms(seconds, live, generators))
                 lines[name] = live.series
         show(console, name, results[name])
-    text = json.dumps(results, indent=2)
-    (RESULTS / f"{stamp}.json").write_text(text + "\n")
-    if html:
-        html.write_text(page_of_run(results, lines))
-    if as_json:
-        print(text)
-    for name in generator_limited(results):
-        console.print(f"[red]{name}: the generator was at its limit, so the server may do more[/]")
-    wrong = faults(results) | {name: each["faults"] for name, each in results.items() if each.get("faults")}
-    if wrong:
-        console.print(f"[red]not as promised: {wrong}[/]")
-        raise typer.Exit(1)
+    if png:
+        picture_of_run(png, lines)
+    code = conclude(console, stamp, results, lines, html=html, as_json=as_json, check=check)
+    if code:
+        raise typer.Exit(code)

@@ -38,7 +38,7 @@ class Summary:
         return [
             f"{name}: {says} in {', '.join(scenarios)}"
             for says, found in (
-                ("the generator was at its limit, so the server may do more,", self.limited),
+                ("the generator was the limit, so the server may do more,", self.limited),
                 ("other programs were busy on these cores, so the figures are not to be used,", self.disturbed),
             )
             for name, scenarios in found.items()

@@ -17,12 +17,15 @@ def test_a_message_asks_for_an_acknowledgement_and_other_events_do_not() -> None
 
 def test_events_and_acknowledgements_become_frames() -> None:
     dialect = SocketIo()
-    assert dialect.read(b'42["message",{"data":{"seq":1}}]') == (b'{"type":"message","data":{"seq":1}}', None)
-    assert dialect.read(b'431[{"seq":1,"status":"sent"}]') == (b'{"type":"message_ack","seq":1,"status":"sent"}', None)
+    assert dialect.read(b'42["message",{"data":{"seq":1}}]') == ((b'{"type":"message","data":{"seq":1}}',), None)
+    assert dialect.read(b'431[{"seq":1,"status":"sent"}]') == (
+        (b'{"type":"message_ack","seq":1,"status":"sent"}',),
+        None,
+    )
 
 
 def test_opening_and_pings_are_answered_and_not_shown() -> None:
     dialect = SocketIo()
-    assert dialect.read(b'0{"sid":"s"}') == (None, b"40")
-    assert dialect.read(b'40{"sid":"s"}') == (CONNECTED, None)
-    assert dialect.read(b"2") == (None, b"3")
+    assert dialect.read(b'0{"sid":"s"}') == ((), b"40")
+    assert dialect.read(b'40{"sid":"s"}') == ((CONNECTED,), None)
+    assert dialect.read(b"2") == ((), b"3")

@@ -5,14 +5,16 @@ import re
 
 import pytest
 
-from bench.contenders import KINDS, PEERS, SCHEMA, PeerServer
+from bench.contenders import KINDS, SERVERS
+from bench.ejabberd import configuration
+from bench.peer_server import PEERS, PeerServer
 
-PEERS_OF_NODE = [peer for peer in KINDS.values() if (peer.folder / "package.json").exists()]
+PEERS_OF_NODE = [peer for peer in SERVERS if (peer.folder / "package.json").exists()]
 
 
 def test_every_folder_is_a_contender() -> None:
     assert {path.name for path in PEERS.iterdir() if path.is_dir()} == set(KINDS)
-    assert SCHEMA.exists()
+    assert all(peer.schema.exists() for peer in SERVERS)
 
 
 @pytest.mark.parametrize("peer", PEERS_OF_NODE, ids=lambda peer: peer.name)
@@ -30,3 +32,10 @@ def test_the_python_peer_is_locked_by_hash_and_names_no_index() -> None:
     pinned = re.findall(r"^[a-z].*", text, re.MULTILINE)
     assert pinned
     assert all("==" in line and line.endswith("\\") for line in pinned)
+
+
+def test_ejabberd_is_told_where_to_listen_and_where_to_store() -> None:
+    lines = configuration("postgresql://u:p@127.0.0.1:5433/d", 8123).splitlines()
+    assert not [line for line in lines if re.search(r"[{}]", line) and not line.startswith("#")]
+    for line in ("sql_server: 127.0.0.1", "sql_port: 5433", "sql_database: d", "sql_username: u", "  - port: 8123"):
+        assert line in lines

@@ -66,7 +66,7 @@ def test_a_full_generator_and_busy_cores_are_doubts() -> None:
         {"ours": figures(1, generator_core_share=0.95), "node-ws": figures(1, foreign_core_share=0.5)}
     ).doubts()
     assert len(found) == 2
-    assert found[0].startswith("ours: the generator was at its limit")
+    assert found[0].startswith("ours: the generator was the limit")
     assert found[1].startswith("node-ws: other programs were busy")
 
 
