@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+STAMP_ALL := $(VENV)/.installed-all
 PACKAGES := libs/contracts libs/runtime libs/storage libs/client clients/web services/gateway services/persister services/notifier cli
-LOCKS  := requirements.lock requirements-dev.lock
 SOURCES := libs clients services cli tests bench docs examples
 UP     ?=
 TESTS  ?=
@@ -16,19 +16,24 @@ TESTS  ?=
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## create .venv and install everything, pinned by hash
+install: $(STAMP_ALL) ## create .venv and install everything, pinned by hash
 
-$(STAMP): $(LOCKS) $(PACKAGES:%=%/pyproject.toml)
+$(STAMP): requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1 || echo missing). Try: make PYTHON=python3.12 up"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "installing into $(VENV) (about a minute the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes $(LOCKS:%=-r %)
+	@echo "installing into $(VENV) (about half a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(PACKAGES:%=-e %)
 	@touch $(STAMP)
 
-up: install ## run everything on this machine; prints the URL (UP="--port 9000" adds options)
+$(STAMP_ALL): $(STAMP) requirements-dev.lock
+	@echo "installing what checks, tests and bench need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $(STAMP_ALL)
+
+up: $(STAMP) ## run everything on this machine; prints the URL (UP="--port 9000" adds options)
 	@exec $(BIN)/chatterbus up $(UP)
 
 test: install ## run the test suite, in two processes (TESTS=tests/unit for a part, in one)
@@ -44,7 +49,7 @@ chaos: install ## every fault at full size, and docs/chaos.md (CHAOS="-k gateway
 secrets: ## passwords for docker-compose.yml, into secrets/ and .env; what is there stays
 	@deploy/secrets.sh
 
-containers: install ## the images, docker compose and a cluster, tried out (needs Docker with compose)
+containers: install ## the part of the suite that tries the images, docker compose and a cluster (needs Docker with compose)
 	@$(BIN)/python -m pytest tests/containers -s $(CONTAINERS)
 
 check: install ## format, lint, types, import rules, generated documents
@@ -61,7 +66,7 @@ format: install ## rewrite the sources in the house format
 docs: install ## write the generated documents again
 	@$(BIN)/python -m docs.generate
 
-bench: install ## measure: every scenario, then beside the peers, 20 minutes (BENCH="latency", BENCH="compare --runs 1")
+bench: install ## measure: every scenario, then beside the peers, half an hour (BENCH="latency", BENCH="compare --runs 1")
 	@$(if $(BENCH),$(BIN)/python -m bench $(BENCH),$(BIN)/python -m bench && $(BIN)/python -m bench compare)
 
 lock: install ## resolve the lock files again, the images' too

@@ -25,6 +25,7 @@ from bench.fanout import fanout
 from bench.idle import idle
 from bench.latency import latency
 from bench.live import Live
+from bench.png import drawable
 from bench.records import RESULTS, save
 from bench.report import progress, show_summary, teller
 from bench.scenarios import Terms
@@ -80,7 +81,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON, and nothing else")] = False,
     check: Annotated[bool, typer.Option("--check", help="end with 1 when a goal is not met")] = False,
     html: Annotated[Path | None, typer.Option(help="write the report to this file too")] = None,
-    png: Annotated[Path | None, typer.Option(help="write its plots to this file")] = None,
+    png: Annotated[Path | None, typer.Option(callback=drawable, help="write its plots to this file")] = None,
 ) -> None:
     """Measure Chatterbus beside small servers as people write them. Ends with 1 when it lost or mixed up a message."""
     console = Console(stderr=as_json)

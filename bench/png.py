@@ -4,8 +4,11 @@ The drawing library is imported when a picture is asked for: the generator's pro
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import typer
 
 from bench.plots import shown
 from bench.summary import Row, Run, Summary
@@ -24,6 +27,13 @@ BETTER: Final = "#1a7f46"
 WORSE: Final = "#c0392b"
 OVER_TIME: Final = {"throughput": ("stored", "stored messages/s"), "fanout": ("delivered", "deliveries/s")}
 """By scenario: the rate that is drawn, and its axis."""
+
+
+def drawable(path: Path | None) -> Path | None:
+    """The option --png, checked before anything is measured for it."""
+    if path is not None and find_spec("matplotlib") is None:
+        raise typer.BadParameter("drawing needs matplotlib: make install")
+    return path
 
 
 def picture_of_comparison(path: Path, about: Mapping[str, Any], summary: Summary, runs: Sequence[Run]) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from bench.cores import Usage, pin, set_of
 from bench.live import Live
 from bench.outcome import conclude
-from bench.png import picture_of_run
+from bench.png import drawable, picture_of_run
 from bench.records import RESULTS
 from bench.report import progress, show, teller
 from bench.scenarios import SCENARIOS, Terms
@@ -39,7 +39,9 @@ def run(
     generators: Annotated[int, typer.Option(min=1, help="its processes, in throughput, fanout and idle")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON, and nothing else")] = False,
     html: Annotated[Path | None, typer.Option(help="also write a report to this file")] = None,
-    png: Annotated[Path | None, typer.Option(help="also draw the rates over time into this file")] = None,
+    png: Annotated[
+        Path | None, typer.Option(callback=drawable, help="also draw the rates over time into this file")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="end with 1 when a goal is not met")] = False,
 ) -> None:
     """Measure an embedded stack from outside. With `compare` as the first word: beside its peers."""
