@@ -2,7 +2,8 @@
 
 Promises, beyond nats-py's:
 - `push` writes commands without a task, a future or an await; what one turn of the event loop pushes is one write.
-- Messages for a `SyncSubscription` are called back from the read loop; all others take the library's path.
+- Messages for a `SyncSubscription` are called back as they are read (nats_inlet.py), all others take the library's
+  path.
 - The loss of a connection is told the moment it is noticed (`on_down`), what had not been written is dropped then (its
   fate would be unknown), and the dead socket is aborted (nats-py waits for its buffer to drain: minutes).
 - A PING goes out after everything pushed before it, so its PONG says that the server has processed all of that
@@ -26,16 +27,17 @@ from nats.aio.client import PING_PROTO, PONG_PROTO, Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
-from nats.errors import NoServersError, StaleConnectionError, UnexpectedEOF
+from nats.errors import NoServersError, StaleConnectionError
 
 from chatterbus_runtime.backoff import Backoff
 from chatterbus_runtime.cancellation import heeding_cancel
+from chatterbus_runtime.nats_inlet import Inlet
 from chatterbus_runtime.nats_message import Message
-from chatterbus_runtime.nats_parser import WireParser
+from chatterbus_runtime.nats_parser import Untaken, WireParser
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
-READ_BYTES: Final = 64 * 1024  # per read; bounds how long one turn of the event loop spends on messages
+READ_BYTES: Final = 64 * 1024  # buffered of a connection that is being made
 WRITE_THROUGH_BYTES: Final = 64 * 1024  # pushed bytes that are written at once instead of at the end of the turn
 SETTLED_AFTER_S: Final = 5.0  # a connection that lived this long makes the next reconnect start fast again
 
@@ -62,33 +64,15 @@ class SyncSubscription:
         """Nothing waits here: messages were handled as they were read."""
 
 
-class _ParserAdapter:
-    """The two methods nats-py's client calls on its parser."""
-
-    def __init__(self, client: HotPathClient) -> None:
-        self._client = client
-        self._wire = WireParser(client.deliver)
-
-    def reset(self) -> None:
-        self._wire.reset()
-
-    async def parse(self, data: bytes = b"") -> None:
-        for rest in self._wire.feed(data):
-            if isinstance(rest, bytes):
-                await self._client.handle_line(rest)
-            else:
-                sid, subject, reply, payload, raw_headers = rest
-                await self._client._process_msg(sid, subject, reply, payload, raw_headers)
-
-
 class HotPathClient(Client):
     """One connection to NATS. Made and kept by NatsLink; nothing else should push or subscribe synchronously on it."""
 
     def __init__(self, backoff: Backoff, on_down: Callable[[], None]) -> None:
         super().__init__()
-        self._ps: Any = _ParserAdapter(self)
+        self._ps: Any = WireParser(self.deliver)  # of a parser, nats-py's client itself calls `reset` only
         self._backoff = backoff
         self._on_down = on_down
+        self._inlet: Inlet | None = None
         self._sync_subs: dict[int, SyncSubscription] = {}
         self._flush_scheduled = False
         self._written_bytes = 0  # in the socket's buffer when last looked
@@ -150,11 +134,11 @@ class HotPathClient(Client):
     async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
         self.ping(self._loop.create_future() if future is None else future)
 
-    async def _process_ping(self) -> None:
+    def _answer_ping(self) -> None:
         if transport := self._raw_transport():
             transport.write(PONG_PROTO)
 
-    async def _process_pong(self) -> None:
+    def _pong_came(self) -> None:
         self._pings_outstanding = 0
         if self._pongs:
             self._pongs_received += 1
@@ -213,16 +197,22 @@ class HotPathClient(Client):
             log.exception("listener failed", subject=subscription._subject)
         return True
 
-    async def handle_line(self, line: bytes) -> None:
-        word = line[:4].upper()
+    def _settle(self, rest: Untaken) -> bool:
+        """Handle what needs no await."""
+        word = rest[:4].upper() if isinstance(rest, bytes) else b""
         if word == b"PING":
-            await self._process_ping()
+            self._answer_ping()
         elif word == b"PONG":
-            await self._process_pong()
-        elif word == b"INFO":
-            await self._process_info(json.loads(line[4:]))
-        elif word == b"-ERR":
-            await self._process_err(line[4:].strip().decode("utf-8", "replace").lower())
+            self._pong_came()
+        return word in (b"PING", b"PONG")
+
+    async def _handle(self, rest: Untaken) -> None:
+        if not isinstance(rest, bytes):
+            await self._process_msg(*rest)
+        elif rest[:4].upper() == b"INFO":
+            await self._process_info(json.loads(rest[4:]))
+        elif rest[:4].upper() == b"-ERR":
+            await self._process_err(rest[4:].strip().decode("utf-8", "replace").lower())
 
     # --- losing and finding the connection ---------------------------------------------------------------------------
 
@@ -257,7 +247,9 @@ class HotPathClient(Client):
         self._on_down()
 
     def abort(self) -> None:
-        """Drop the socket without waiting for its buffer."""
+        """Drop the socket without waiting for its buffer, and what it still brings."""
+        if self._inlet is not None:
+            self._inlet.is_given_up = True
         if transport := self._raw_transport():
             transport.abort()
 
@@ -272,13 +264,16 @@ class HotPathClient(Client):
         transport: Any = self._transport
         self._connected_at_s = self._loop.time()
         try:
+            self._inlet = inlet = Inlet(transport._io_writer.transport, self._ps.feed, self._settle)
+            # What the stream reader has read ahead comes first; after its end it gives what is there, and waits for
+            # nothing.
+            transport._io_reader.feed_eof()
+            inlet.data_received(await transport._io_reader.read())
             while self._reads_from(transport):
-                data = await transport.read(READ_BYTES)
+                rest = await inlet.next()
                 if not self._reads_from(transport):
                     return
-                if not data and transport.at_eof():
-                    raise UnexpectedEOF
-                await self._ps.parse(data)
+                await self._handle(rest)
         except asyncio.CancelledError:
             return
         except Exception as error:

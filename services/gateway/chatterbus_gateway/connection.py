@@ -32,7 +32,6 @@ from chatterbus_gateway.effects import Choice
 from chatterbus_gateway.encoded_command import EncodedCommand
 from chatterbus_gateway.follower import Join, Leave
 from chatterbus_gateway.outbox import Outbox
-from chatterbus_gateway.outcome import Outcome
 from chatterbus_gateway.presence.watch_requests import WatchRequest
 from chatterbus_gateway.principal import Principal
 from chatterbus_gateway.session import Session, State
@@ -75,7 +74,7 @@ class Connection:
         self.moving = False  # sent elsewhere by us
         self._gateway = gateway
         self._transport = transport
-        self._turn: list[bytes] = []
+        self._turn: list[bytes] | None = None  # what this turn of the event loop brought
         self._outbox: Outbox | None = None
         self._blocked_since_s: float | None = None  # or since it last took something
         self._blocked_bytes = 0
@@ -119,14 +118,10 @@ class Connection:
             self._log_close(code, reason)
             self._say_goodbye(close_frame(code, reason))
 
-    def is_being_closed(self) -> None:
-        """The parser found the bytes to be no WebSocket, and says so to the peer right after this."""
-        if not self._close_sent:
-            self.session.ended()
-            self._log_close(0, "the peer broke the WebSocket protocol")
-            self._flush_turn()
-            self._outbox = None
-            self._goodbye_is_said()
+    def broke_parser(self, code: int, reason: str) -> None:
+        """As broke_protocol, by a frame behind which nothing can be read, the peer's goodbye included."""
+        self.broke_protocol(code, reason)
+        self._end_by(self._gateway.now_s() + self._gateway.policy.fault_linger_s)
 
     def blocked(self) -> None:
         """The transport holds as much as it should."""
@@ -150,7 +145,7 @@ class Connection:
         """The socket is gone."""
         self.session.ended()
         self._gateway.forget(self)
-        self._turn.clear()
+        self._turn = None
         self._outbox = None
         log.info(
             "connection closed",
@@ -164,9 +159,11 @@ class Connection:
     def push(self, frames: bytes) -> None:
         """Send WebSocket frames, durably, at the end of this turn."""
         turn = self._turn
-        if not turn:
+        if turn is None:
+            self._turn = [frames]
             self._gateway.writer.add(self)
-        turn.append(frames)
+        else:
+            turn.append(frames)
 
     def push_ephemeral(self, key: str, frame: bytes) -> None:
         """Send a WebSocket frame. A blocked socket may drop it, or replace it by the next of its key."""
@@ -178,16 +175,16 @@ class Connection:
     def flush(self) -> None:
         """Write what the turn brought."""
         if self._close_sent:
-            self._turn.clear()
+            self._turn = None
         else:
             self._flush_turn()
 
     def _flush_turn(self) -> None:
         turn = self._turn
-        if not turn:
+        if turn is None:
             return
+        self._turn = None
         frames = turn[0] if len(turn) == 1 else b"".join(turn)
-        turn.clear()
         if self._blocked_since_s is None:
             self._write(frames)
         elif not self._outbox_now().add_durable(frames):
@@ -218,13 +215,12 @@ class Connection:
             self._outbox.add_durable(frame)
         else:
             self._write(frame)
-        self._goodbye_is_said()
-
-    def _goodbye_is_said(self) -> None:
         self._close_sent = True
-        now_s = self._gateway.now_s()
-        self._close_by_s = now_s + self._gateway.policy.closing_deadline_s
-        self._gateway.wheel.schedule(self, self._close_by_s)
+        self._end_by(self._gateway.now_s() + self._gateway.policy.closing_deadline_s)
+
+    def _end_by(self, at_s: float) -> None:
+        self._close_by_s = at_s
+        self._gateway.wheel.schedule(self, at_s)
 
     def _end_if_written(self) -> None:
         if self._ready_to_close and not self._outbox:
@@ -314,12 +310,9 @@ class Connection:
 
     def submit(self, command: EncodedCommand, request: ClientFrame) -> None:
         """See Effects."""
-        self._gateway.queue.submit_encoded(command, partial(self._settled, request))
+        self._gateway.queue.submit_encoded(command, partial(self.session.settled, request))
         if isinstance(request, SendMessage):
             self._gateway.message_sent(self.user_id, request.thread_id)
-
-    def _settled(self, request: ClientFrame, outcome: Outcome) -> None:
-        self.session.settled(request, outcome)
 
     def post(self, command: EncodedCommand) -> None:
         """See Effects."""
@@ -351,7 +344,7 @@ class Connection:
 
     def choose_presence(self, status: Choice, request: SetPresence) -> None:
         """See Effects."""
-        self._gateway.choose_presence(self.user_id, status, request.ref, partial(self._settled, request))
+        self._gateway.choose_presence(self.user_id, status, request.ref, partial(self.session.settled, request))
 
     def watch_presence(self, user_ids: list[UserId], request: WatchPresence) -> None:
         """See Effects."""

@@ -34,6 +34,7 @@ from chatterbus_gateway.counts import Counts
 from chatterbus_gateway.credentials import Credentials
 from chatterbus_gateway.effects import Choice
 from chatterbus_gateway.follower import Follower
+from chatterbus_gateway.frame_reader import FrameReaders
 from chatterbus_gateway.hub import Hub
 from chatterbus_gateway.notifier import Notifier
 from chatterbus_gateway.outcome import Outcome
@@ -93,6 +94,7 @@ class Gateway:
         self.user_feed = UserFeed(link, self.hub.of_user)
         self.wheel = TimerWheel(loop.time())
         self.writer = TurnWriter()
+        self.readers = FrameReaders()
         self._link = link
         self._notifier = notifier
         self._epoch = epoch

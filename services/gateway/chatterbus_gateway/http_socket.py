@@ -64,6 +64,8 @@ class HttpSocket(HttpToolsProtocol):
         """websocket.py has its own deadlines."""
         self._wheel.forget(self)
         super().handle_websocket_upgrade()
+        # This object and its parser hold each other: thousands would wait for the collector, which comes seldom here.
+        self.parser = None  # type: ignore[assignment] # as uvicorn does when a connection is lost
 
     def data_received(self, data: bytes) -> None:
         """Parse, unless the head is endless."""

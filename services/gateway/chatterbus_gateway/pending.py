@@ -7,7 +7,7 @@ that it is queued, only after the queue has it, and not before `notice_after_s`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 PENDING_MAX: Final = 20_000  # of one gateway: some seconds of its full load
@@ -45,7 +45,8 @@ class PendingCommands:
         self._answer_timeout_s = answer_timeout_s
         self._notice_after_s = notice_after_s
         self._commands: dict[str, PendingCommand] = {}  # in order of their deadlines, which is that of submission
-        self._notices: deque[PendingCommand] = deque()  # queued, and not yet said so; about in order of submission
+        # Queued, and not yet said so: when, and the ids of a parcel. Ids, so that what is settled is freed at once.
+        self._notices: deque[tuple[float, Sequence[str]]] = deque()  # about in order of submission
 
     def __len__(self) -> int:
         return len(self._commands)
@@ -64,23 +65,22 @@ class PendingCommands:
         command = self._commands.pop(command_id, None)
         return None if command is None else command.sink
 
-    def queued(self, command_ids: Iterable[str]) -> None:
-        """The queue has these."""
+    def queued(self, command_ids: Sequence[str]) -> None:
+        """The queue has these, which were submitted together. The caller leaves the list as it is."""
         for command_id in command_ids:
             command = self._commands.get(command_id)
             if command is not None:
-                self._notices.append(command)
+                self._notices.append((command.submitted_s, command_ids))
+                return
 
     def due_notices(self, now_s: float) -> list[PendingCommand]:
         """Those to be told that they are queued."""
         due: list[PendingCommand] = []
-        notices = self._notices
-        if not self._commands:
+        notices, commands = self._notices, self._commands
+        if not commands:
             notices.clear()
-        while notices and notices[0].submitted_s + self._notice_after_s <= now_s:
-            command = notices.popleft()
-            if self._commands.get(command.command_id) is command:
-                due.append(command)
+        while notices and notices[0][0] + self._notice_after_s <= now_s:
+            due += [commands[command_id] for command_id in notices.popleft()[1] if command_id in commands]
         return due
 
     def hasten(self, deadline_s: float) -> None:

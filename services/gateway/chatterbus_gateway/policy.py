@@ -20,6 +20,7 @@ class SocketPolicy:
     ping_every_s: float = 25.0  # home routers forget a silent connection after about 45 s
     silence_max_s: float = 60.0  # two pings unanswered and some grace
     closing_deadline_s: float = 5.0  # a client that does not read keeps no descriptor
+    fault_linger_s: float = 0.5  # for a peer whose frames cannot be read any more to read why
     stall_max_s: float = 15.0  # a socket that takes nothing for so long is a slow consumer, however little waits
     away_after_s: float = 300.0  # without a frame of the person's: a coffee, not a thought
     token_warning_s: float = 60.0  # time to fetch a new token

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from chatterbus_gateway.session import Session
 
 RETRY_SOON_MS: Final = 1_000
+SYSTEM: Final = MessageType.SYSTEM  # see session.NEW
 
 
 def on_auth(session: Session, frame: Auth) -> None:
@@ -62,7 +63,7 @@ def on_message(session: Session, frame: SendMessage) -> None:
     """Queue it; the persister's answer is forwarded."""
     principal = _identified(session, frame.sender_id, frame.sender_type)
     check_content(frame.content, has_attachments=bool(frame.attachment_ids))
-    if frame.message_type is MessageType.SYSTEM and not principal.may_send_system:
+    if frame.message_type is SYSTEM and not principal.may_send_system:
         raise Refusal(ErrorCode.FORBIDDEN, "system messages need the scope chat:system")
     if principal.dev:
         _open_thread(session, frame.thread_id)

@@ -39,6 +39,12 @@ class State(IntEnum):
     CLOSING = 3
 
 
+NEW: Final = State.NEW  # CPython 3.11 looks members up by name each time, which shows in what every frame does
+AUTHENTICATING: Final = State.AUTHENTICATING
+OPEN: Final = State.OPEN
+CLOSING: Final = State.CLOSING
+
+
 class Session:
     """The state machine. `now_s` is monotonic; `unix_s` is wall-clock, for what tokens and frames say."""
 
@@ -73,7 +79,7 @@ class Session:
         self.gateway_id = gateway_id
         self.policy = policy
         self.effects = effects
-        self.state = State.NEW
+        self.state = NEW
         self.principal: Principal | None = None
         self.auth: Auth | None = None  # whose token or ticket is being checked
         self.in_flight = 0
@@ -96,7 +102,7 @@ class Session:
     def receive(self, payload: str, now_s: float) -> None:
         """A text message of the client."""
         self.heard_s = now_s
-        if self.state is State.CLOSING:
+        if self.state is CLOSING:
             return
         wait_s = self._bucket.take(now_s)
         try:
@@ -106,7 +112,7 @@ class Session:
             return
         if wait_s:
             self._flooded(frame, wait_s, now_s)
-        elif self.state is State.OPEN:
+        elif self.state is OPEN:
             if type(frame) not in QUIET_FRAMES:
                 activity = self.activity
                 activity.active_s = now_s
@@ -122,7 +128,7 @@ class Session:
 
     def authenticated(self, principal: Principal, now_s: float, unix_s: float) -> None:
         """The token of the auth that was asked about is good."""
-        if self.state is State.CLOSING or self.auth is None:
+        if self.state is CLOSING or self.auth is None:
             return
         auth, self.auth = self.auth, None
         try:
@@ -137,12 +143,12 @@ class Session:
                 self._refuse(auth, refusal)
         held, self._held = self._held, None
         for frame in held or ():
-            if self.state is State.OPEN:
+            if self.state is OPEN:
                 self._handle(frame)
 
     def auth_refused(self, refusal: Refusal) -> None:
         """The token of the auth that was asked about is not good."""
-        if self.state is State.CLOSING or self.auth is None:
+        if self.state is CLOSING or self.auth is None:
             return
         auth, self.auth = self.auth, None
         self._auth_failed(auth, refusal)
@@ -150,16 +156,16 @@ class Session:
     def settled(self, request: ClientFrame, outcome: Outcome) -> None:
         """What became of a submitted command: perhaps Queued first, then one final outcome."""
         if type(outcome) is Queued:
-            if self.state is State.OPEN and isinstance(request, SendMessage):
+            if self.state is OPEN and isinstance(request, SendMessage):
                 client_message_id = request.client_message_id or ClientMessageId(outcome.command_id)
                 self.effects.send(
                     MessageAck(client_message_id=client_message_id, thread_id=request.thread_id, status="queued")
                 )
             return
         self.in_flight -= 1
-        if self.state is not State.OPEN:
+        if self.state is not OPEN:
             return
-        if isinstance(request, Subscribe | Auth):
+        if type(request) is Subscribe or type(request) is Auth:  # isinstance is slow for what a model is not
             self._thread_opened(request, outcome)
         elif isinstance(outcome, Answer):
             self.effects.forward(outcome.frame)
@@ -168,7 +174,7 @@ class Session:
 
     def follow_refused(self, request: ClientFrame, refusal: Refusal) -> None:
         """The subscribe was refused."""
-        if self.state is State.OPEN:
+        if self.state is OPEN:
             self._refuse(request, refusal)
 
     def unfollowed(self, thread_id: ThreadId) -> None:
@@ -179,9 +185,9 @@ class Session:
     def tick(self, now_s: float, unix_s: float) -> float:
         """Do what time demands; returns when to be asked again at the latest."""
         policy = self.policy
-        if self.state is State.CLOSING:
+        if self.state is CLOSING:
             return now_s + policy.closing_deadline_s
-        if self.state is not State.OPEN:
+        if self.state is not OPEN:
             return self._tick_before_open(now_s)
         if now_s - self.heard_s >= policy.silence_max_s:
             self.close(CloseCode.HEARTBEAT_MISSED, "nothing was heard for too long")
@@ -194,14 +200,14 @@ class Session:
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End the conversation."""
-        if self.state is State.CLOSING:
+        if self.state is CLOSING:
             return
         self.ended()
         self.effects.close(code, reason)
 
     def ended(self) -> None:
         """The socket is gone, or the client said goodbye."""
-        self.state = State.CLOSING
+        self.state = CLOSING
         self._held = None
         self.auth = None
 
@@ -217,7 +223,7 @@ class Session:
     @property
     def is_attending(self) -> bool:
         """Whether there is somebody to read what is sent."""
-        return self.state is State.OPEN and not self.activity.is_away
+        return self.state is OPEN and not self.activity.is_away
 
     def declare(self, *, away: bool) -> None:
         """The client says that its person is away, until it says the opposite."""
@@ -270,14 +276,14 @@ class Session:
     # --- auth --------------------------------------------------------------------------------------------------------
 
     def _before_open(self, frame: ClientFrame) -> None:
-        if self.state is State.AUTHENTICATING:
+        if self.state is AUTHENTICATING:
             if self._held is None:
                 self._held = []
             if len(self._held) < self.policy.held_frames_max:
                 self._held.append(frame)
                 return
         elif isinstance(frame, Auth):
-            self.state = State.AUTHENTICATING
+            self.state = AUTHENTICATING
             self.begin_auth(frame)
             return
         self._refuse(frame, Refusal(ErrorCode.AUTH_REQUIRED, "send auth first"))
@@ -300,11 +306,11 @@ class Session:
         self.principal = principal
         self.expires_s = expires_s
         self._warned = False
-        self.state = State.OPEN
+        self.state = OPEN
 
     def _auth_failed(self, auth: Auth, refusal: Refusal) -> None:
         self._refuse(auth, refusal)
-        if self.state is not State.OPEN:  # else a renewal: the token that is in force stays so until it expires
+        if self.state is not OPEN:  # else a renewal: the token that is in force stays so until it expires
             otherwise = CloseCode.INTERNAL if ERRORS[refusal.code].retryable else CloseCode.AUTH_FAILED
             self.close(_AUTH_CLOSES.get(refusal.code, otherwise), "auth was refused")
 
@@ -331,7 +337,7 @@ class Session:
 
     def _undecodable(self, error: DecodeError, payload: str, wait_s: float, now_s: float) -> None:
         self.effects.send(decode_error_frame(error, payload))
-        if self.state is not State.OPEN:
+        if self.state is not OPEN:
             self.close(CloseCode.AUTH_FAILED, "auth required")
         elif error.code is not ErrorCode.UNKNOWN_TYPE:
             policy = self.policy

@@ -1,10 +1,11 @@
-"""WebSocket under uvicorn: the only file that knows the shape of uvicorn's `--ws` protocol class and picows' inner
-constructor (picows 2.3.1 and uvicorn 0.54 are pinned; test_ws_handshake holds the shape).
+"""WebSocket under uvicorn: the only file that knows the shape of uvicorn's `--ws` protocol class (uvicorn 0.54 is
+pinned; test_ws_frames holds the shape).
 
-Promises: uvicorn hands over an upgrade request and its transport; from there picows parses frames in the transport's
-own buffer and calls back, without a task per socket. Refusals come before accept. Compression is never negotiated.
-Frames above the limit end with 1009, binary ones with 1003, text that is not UTF-8 with 1007, anything unmasked,
-reserved or out of place with 1002. Writing is the connection's business, straight to the transport.
+Promises: uvicorn hands over an upgrade request and its transport; from there the transport's bytes come here, go
+through a picows parser that is borrowed for them (frame_reader.py), and reach the connection; no socket has a task.
+Refusals come before accept. Compression is never negotiated. Frames above the limit end with 1009, binary ones with
+1003, text that is not UTF-8 with 1007, anything unmasked, reserved or out of place with 1002; after that, and after the
+peer's goodbye, nothing more is read. Writing is the connection's business, straight to the transport.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvicorn
-from picows.common import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
-from picows.picows import (  # type: ignore[attr-defined] # its stubs leave WSProtocol out
-    WSAutoPingStrategy,
+from picows.common import WSUpgradeRequest, WSUpgradeResponse
+from picows.picows import (  # type: ignore[attr-defined] # its stubs leave the last two out
     WSFrame,
-    WSListener,
     WSMsgType,
-    WSProtocol,
-    WSTransport,
+    _parse_http_request,
+    _validate_upgrade_request,
 )
 from uvicorn.server import ServerState
 
@@ -34,93 +33,138 @@ from chatterbus_contracts.limits import FRAME_MAX_BYTES
 from chatterbus_gateway.admission import bearer_token
 from chatterbus_gateway.connection import Connection
 from chatterbus_gateway.fragments import INVALID_TEXT, PROTOCOL_ERROR, Fragments, Malformed
+from chatterbus_gateway.frame_reader import FrameReader
 
 if TYPE_CHECKING:
     from chatterbus_gateway.gateway import Gateway
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
-HANDSHAKE_TIMEOUT_S: Final = 5.0
-READ_BUFFER_BYTES: Final = 2_048  # at first; picows grows it with the frames that come
 PONG: Final = WSMsgType.PONG
 PING: Final = WSMsgType.PING
 CLOSE: Final = WSMsgType.CLOSE
 TEXT: Final = WSMsgType.TEXT
+_HEAD_END: Final = b"\r\n\r\n"
 
 
-class ParserLog:
-    """What picows logs to, one per socket. It says here, and nowhere else, that it is about to close the socket itself:
-    at the peer's faults against the protocol, and at exceptions out of a callback, which are ours."""
+class SocketProtocol(asyncio.Protocol):
+    """What uvicorn makes for an upgrade request: called with connection_made, then data_received once with the request,
+    then set as the transport's protocol. Thousands of them idle: what one holds is counted."""
 
-    __slots__ = ("connection",)
+    __slots__ = ("_connection", "_connections", "_fragments", "_gateway", "_is_deaf", "_reader", "_transport")
 
-    def __init__(self) -> None:
-        self.connection: Connection | None = None
-
-    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - the name logging gave it
-        return False
-
-    def debug(self, *_: object, **__: object) -> None:
-        """Not wanted."""
-
-    log = info = warning = debug
-
-    def error(self, *_: object, **__: object) -> None:
-        """The peer broke the protocol."""
-        if self.connection is not None:
-            self.connection.is_being_closed()
-
-    def exception(self, message: str, *_: object, **__: object) -> None:
-        """A callback failed."""
-        log.exception("websocket callback failed", detail=message)
-        self.error()
-
-
-class SocketListener(WSListener):
-    """Frames of one socket, as picows found them."""
-
-    def __init__(self, gateway: Gateway, parser_log: ParserLog, address: str, token: str | None) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self._gateway = gateway
-        self._parser_log = parser_log
-        self._address = address
-        self._token = token
-        self._fragments: Fragments | None = None
+        self._connections: set[Any] = server_state.connections
+        self._transport: asyncio.Transport | None = None
         self._connection: Connection | None = None
+        self._reader: FrameReader | None = None  # while something is half-read
+        self._fragments: Fragments | None = None
+        self._is_deaf = False  # nothing more is read
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        """The upgrade was accepted."""
-        self._connection = connection = self._gateway.accept(transport.underlying_transport, self._address)
-        self._parser_log.connection = connection
-        token, self._token = self._token, None
-        for half in (transport.request, transport.response):
-            half.headers.clear()  # of no use any more; they hold the token, and memory
-        if token is not None:
-            connection.session.start_with_token(token)
+    # --- from the transport ------------------------------------------------------------------------------------------
 
-    def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
-        """One frame, valid only during the call."""
-        if frame.msg_type is not TEXT or not frame.fin or self._fragments is not None or _is_reserved(frame):
-            self._on_other_frame(frame)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """uvicorn hands over the socket."""
+        self._transport = transport
+        self._connections.add(self)
+        policy = self._gateway.policy
+        transport.set_write_buffer_limits(high=policy.write_high_bytes)
+        sock = transport.get_extra_info("socket")
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, policy.send_buffer_bytes)
+
+    def data_received(self, data: bytes) -> None:
+        """The upgrade request, as uvicorn rebuilt it; frames from then on."""
+        connection, is_deaf = self._connection, self._is_deaf
+        if is_deaf:
+            return
+        if connection is None:
+            self._upgrade(data)
+            return
+        readers = self._gateway.readers
+        reader = self._reader or readers.lend(self)
+        reader.feed(data)
+        if reader.fault is not None:
+            self._stop_reading()
+            connection.broke_parser(reader.fault.code, reader.fault.reason)
+        elif self._is_deaf:
+            self._reader = None  # the parser has seen a goodbye, and would take the next for a second one
+        elif reader.is_empty:
+            self._reader = None
+            readers.take_back(reader)
+        else:
+            self._reader = reader
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The socket is gone."""
+        self._connections.discard(self)
+        connection, self._connection = self._connection, None
+        self._stop_reading()
+        if connection is not None:
+            connection.lost()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is above its limit."""
+        if self._connection is not None:
+            self._connection.blocked()
+
+    def resume_writing(self) -> None:
+        """It has drained."""
+        if self._connection is not None:
+            self._connection.unblocked()
+
+    def shutdown(self) -> None:
+        """uvicorn ends; our own drain has closed what could be closed with a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _stop_reading(self) -> None:
+        self._is_deaf = True
+        self._reader = None
+        self._fragments = None
+
+    # --- frames ------------------------------------------------------------------------------------------------------
+
+    def on_frame(self, frame: WSFrame) -> None:
+        """See Owner."""
+        connection = self._connection
+        if self._is_deaf or connection is None:
+            return
+        if (
+            frame.msg_type is not TEXT
+            or not frame.fin
+            or self._fragments is not None
+            or frame.rsv1
+            or frame.rsv2
+            or frame.rsv3
+        ):
+            self._on_other_frame(connection, frame)
             return
         try:
             text = frame.get_payload_as_utf8_text()
         except UnicodeDecodeError:
-            self._connection.broke_protocol(INVALID_TEXT, "text that is not UTF-8")  # type: ignore[union-attr]
+            connection.broke_protocol(INVALID_TEXT, "text that is not UTF-8")
             return
-        self._connection.received(text)  # type: ignore[union-attr]
+        connection.received(text)
 
-    def _on_other_frame(self, frame: WSFrame) -> None:
-        connection = self._connection
-        if connection is None:
-            return
+    def _on_other_frame(self, connection: Connection, frame: WSFrame) -> None:
         try:
-            if _is_reserved(frame):
+            if frame.rsv1 or frame.rsv2 or frame.rsv3:
                 raise Malformed(PROTOCOL_ERROR, "reserved bits are set")
             if frame.msg_type is PONG:
                 connection.heard()
             elif frame.msg_type is PING:
                 connection.pinged(frame.get_payload_as_bytes())
             elif frame.msg_type is CLOSE:
+                self._stop_reading()
                 connection.said_goodbye(_close_code(frame))
             else:
                 self._on_fragment(connection, frame)
@@ -140,96 +184,33 @@ class SocketListener(WSListener):
                 raise Malformed(INVALID_TEXT, "text that is not UTF-8") from None
             connection.received(text)
 
-    def on_ws_disconnected(self, _transport: WSTransport) -> None:
-        """The socket is gone."""
-        connection, self._connection, self._parser_log.connection = self._connection, None, None
-        if connection is not None:
-            connection.lost()
+    # --- upgrade -----------------------------------------------------------------------------------------------------
 
-    def pause_writing(self) -> None:
-        """The transport's buffer is above its limit."""
-        if self._connection is not None:
-            self._connection.blocked()
-
-    def resume_writing(self) -> None:
-        """It has drained."""
-        if self._connection is not None:
-            self._connection.unblocked()
-
-
-class SocketProtocol(WSProtocol):  # type: ignore[misc] # an extension type
-    """What uvicorn makes for an upgrade request: called with connection_made, then data_received once with the request,
-    then set as the transport's protocol, which picows drives through its buffer from there on."""
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        self._parser_log = ParserLog()
-        super().__init__(
-            None,  # host_port: of a client
-            None,  # ws_path: of a client
-            False,  # is_client_side
-            self._decide,
-            self._parser_log,
-            True,  # disconnect_on_exception
-            HANDSHAKE_TIMEOUT_S,
-            False,  # enable_auto_ping
-            0,
-            0,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,  # enable_auto_pong: answers are counted and bounded like all we write
-            FRAME_MAX_BYTES,
-            None,  # extra_headers
-            READ_BUFFER_BYTES,
-        )
-        self._gateway = gateway
-        self._connections = server_state.connections
-        self._socket: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self._socket = transport
-        self._connections.add(self)
-        policy = self._gateway.policy
-        transport.set_write_buffer_limits(high=policy.write_high_bytes)
-        sock = transport.get_extra_info("socket")
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, policy.send_buffer_bytes)
-        super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        """The upgrade request, as uvicorn rebuilt it."""
-        rest = memoryview(data)
-        while rest:
-            room = self.get_buffer(len(rest))
-            size = min(len(room), len(rest))
-            room[:size] = rest[:size]
-            self.buffer_updated(size)
-            rest = rest[size:]
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._connections.discard(self)
-        super().connection_lost(error)
-
-    def shutdown(self) -> None:
-        """uvicorn ends; our own drain has closed what could be closed with a word."""
-        if self._socket is not None:
-            self._socket.abort()
-
-    def _decide(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+    def _upgrade(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None:
+            return
         try:
-            return self._admitted(request)
+            response, address, token = self._decided(_parse_http_request(data.partition(_HEAD_END)[0]))
+        except RuntimeError:
+            response, address, token = _refused(HTTPStatus.BAD_REQUEST), "", None
         except Exception:
-            log.exception("upgrade failed")  # picows would show the exception's text to the client
-            return _refused(HTTPStatus.INTERNAL_SERVER_ERROR)
+            log.exception("upgrade failed")
+            response, address, token = _refused(HTTPStatus.INTERNAL_SERVER_ERROR), "", None
+        transport.write(response.to_bytes())
+        if response.status is not HTTPStatus.SWITCHING_PROTOCOLS:
+            self._is_deaf = True
+            transport.close()
+            return
+        self._connection = self._gateway.accept(transport, address)
+        if token is not None:
+            self._connection.session.start_with_token(token)
 
-    def _admitted(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+    def _decided(self, request: WSUpgradeRequest) -> tuple[WSUpgradeResponse, str, str | None]:
+        """What to answer, the client's address, and the token that it brought. Raises RuntimeError when the request is
+        no upgrade."""
         gateway = self._gateway
-        peer = self._socket.get_extra_info("peername") if self._socket is not None else None
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
         address = gateway.admission.address(str(peer[0]) if isinstance(peer, tuple) else "", request.headers)
         path = request.path.decode("latin-1")
         status = gateway.admission.refusal(path, request.headers)
@@ -240,11 +221,16 @@ class SocketProtocol(WSProtocol):  # type: ignore[misc] # an extension type
         if status is not None:
             gateway.counts.connections_refused += 1
             log.info("upgrade refused", status=int(status), address=address)
-            return _refused(status)
-        return SocketListener(gateway, self._parser_log, address, bearer_token(request.headers))
+            return _refused(status), address, None
+        if any(token.strip().lower() == "upgrade" for token in request.headers.get("Connection", "").split(",")):
+            request.headers["Connection"] = "upgrade"  # picows knows it alone; Firefox says "keep-alive, Upgrade"
+        response: WSUpgradeResponse = WSUpgradeResponse.create_101_response()
+        response.headers["Sec-WebSocket-Accept"] = _validate_upgrade_request(request).decode()
+        return response, address, bearer_token(request.headers)
 
 
 _PROBLEMS: Final[dict[HTTPStatus, str]] = {
+    HTTPStatus.BAD_REQUEST: "BAD_REQUEST",
     HTTPStatus.NOT_FOUND: "NOT_FOUND",
     HTTPStatus.FORBIDDEN: "FORBIDDEN",
     HTTPStatus.SERVICE_UNAVAILABLE: "DRAINING",
@@ -253,14 +239,11 @@ _PROBLEMS: Final[dict[HTTPStatus, str]] = {
 }
 
 
-def _refused(status: HTTPStatus) -> WSUpgradeResponseWithListener:
+def _refused(status: HTTPStatus) -> WSUpgradeResponse:
     body = json.dumps({"title": status.phrase, "status": status.value, "code": _PROBLEMS[status]}).encode()
     headers = {"Content-Type": "application/problem+json", "Connection": "close"}
-    return WSUpgradeResponseWithListener(WSUpgradeResponse.create_error_response(status, body, headers), None)
-
-
-def _is_reserved(frame: WSFrame) -> bool:
-    return bool(frame.rsv1 or frame.rsv2 or frame.rsv3)
+    response: WSUpgradeResponse = WSUpgradeResponse.create_error_response(status, body, headers)
+    return response
 
 
 def _close_code(frame: WSFrame) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 
@@ -10,6 +11,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from chatterbus_contracts.limits import FRAME_MAX_BYTES
+from chatterbus_gateway.frame_reader import SPARE_MAX, FrameReader
+from chatterbus_gateway.http_socket import HttpSocket
 from tests.integration.gateway.conftest import WAIT_S, Client, RunningGateway, upgrade_request
 from tests.kit.waiting import until
 
@@ -157,6 +160,37 @@ async def test_a_handshake_that_is_none_is_refused_and_leaves_nothing(gateway: R
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 4")
     assert len(gateway.parts.hub) == 0
+
+
+async def test_the_upgrade_of_a_browser_that_names_more_than_it_is_accepted(gateway: RunningGateway) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(upgrade_request(gateway.port).replace(b"Connection: Upgrade", b"Connection: keep-alive, Upgrade"))
+    async with asyncio.timeout(WAIT_S):
+        answer = await reader.readuntil(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert (
+        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answer
+    )  # the key and answer of RFC 6455, section 1.3
+    writer.transport.abort()
+
+
+async def test_sockets_that_say_nothing_hold_no_parser_and_leave_nothing_to_the_collector(
+    gateway: RunningGateway,
+) -> None:
+    gc.collect()
+    gc.disable()  # it comes seldom in a gateway
+    try:
+        clients = [Client(await connect(gateway.url)) for _ in range(SPARE_MAX + 12)]
+        for client in clients:
+            await client.say(type="auth", userId="anna")
+            await client.hear("auth_success")
+        kinds = [type(each) for each in gc.get_objects()]
+    finally:
+        gc.enable()
+    assert kinds.count(HttpSocket) == 0
+    assert kinds.count(FrameReader) <= SPARE_MAX
+    for client in clients:
+        await client.connection.close()
 
 
 async def test_rates_are_limited_and_a_flood_ends_the_socket(raw: Raw) -> None:
