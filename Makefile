@@ -37,7 +37,7 @@ up: $(STAMP) ## run everything on this machine; prints the URL (UP="--port 9000"
 	@exec $(BIN)/chatterbus up $(UP)
 
 test: install ## run the test suite, in two processes (TESTS=tests/unit for a part, in one)
-	@$(BIN)/python -m pytest $(or $(TESTS),-n 2 --dist loadgroup)
+	@$(BIN)/python -m pytest $(or $(TESTS),-n 2)
 
 browser: ## the browser's part of the suite (needs root to install Chromium and Node.js where they are missing)
 	@. .ci/tools && $(BIN)/python -m pytest tests/browser

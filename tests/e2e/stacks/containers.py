@@ -20,7 +20,7 @@ from testcontainers.core.config import ConnectionMode, testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.exceptions import ContainerStartException
 from testcontainers.core.network import Network
-from testcontainers.core.wait_strategies import HealthcheckWaitStrategy, HttpWaitStrategy
+from testcontainers.core.wait_strategies import ExecWaitStrategy, HttpWaitStrategy
 
 from bench.stack import Stack
 from tests.containers.conftest import make_secrets
@@ -30,6 +30,7 @@ from tests.e2e.stacks.kind import LOOPBACK, NO_SETTINGS
 HOST: Final = "host.docker.internal"
 ASK_HOST: Final = f"import socket; print(socket.gethostbyname('{HOST}'))"
 READY_S: Final = 120
+LOOK_EVERY_S: Final = 0.2
 HARDENED: Final[Mapping[str, Any]] = {
     "read_only": True,
     "cap_drop": ["ALL"],
@@ -78,6 +79,7 @@ class Containers:
     ) -> Iterator[Stack]:
         testcontainers_config.tc_host_override = LOOPBACK  # nothing is published elsewhere
         testcontainers_config.connection_mode_override = ConnectionMode.docker_host
+        testcontainers_config.sleep_time = LOOK_EVERY_S
         testcontainers_config.ryuk_disabled = not is_here(testcontainers_config.ryuk_image)
         files = folder / "clone"
         files.mkdir()
@@ -94,6 +96,12 @@ class Containers:
 def image(service: str) -> str:
     """Built by the fixture `images`."""
     return f"chatterbus-test/{service}"
+
+
+def health_check(container: DockerContainer) -> list[str]:
+    """The image's own, to be asked at once: the engine first asks after 5 s."""
+    command: list[str] = container.get_wrapped_container().attrs["Config"]["Healthcheck"]["Test"]
+    return command[1:]
 
 
 class Postgres(PostgresContainer):
@@ -128,7 +136,7 @@ class Assembly:
         ]
         doors = [self._gateway(number) for number in range(1, gateways + 1)]
         for container in others:
-            HealthcheckWaitStrategy().with_startup_timeout(READY_S).wait_until_ready(container)
+            ExecWaitStrategy(health_check(container)).with_startup_timeout(READY_S).wait_until_ready(container)
         for container in doors:
             HttpWaitStrategy(8080, "/readyz").with_startup_timeout(READY_S).wait_until_ready(container)
         urls = [f"http://{LOOPBACK}:{container.get_exposed_port(8080)}" for container in doors]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import httpx
 from websockets.sync.client import connect
 
 from bench.stack import Stack
@@ -27,8 +28,8 @@ class Existing:
     def __init__(self, urls: list[str], jwt_secret: str) -> None:
         self._urls = [url.rstrip("/") for url in urls]
         self._jwt_secret = jwt_secret
-        refused = frozenset[str]() if takes_a_users_word(self._ws) else frozenset({"dev_mode"})
-        self.lacks = frozenset({"embedded_only", "own_settings"}) | refused
+        offered = {"dev_mode": takes_a_users_word(self._ws), "operators": shows_operators_routes(self._urls[0])}
+        self.lacks = frozenset({"embedded_only", "own_settings", *(name for name in offered if not offered[name])})
 
     @property
     def _ws(self) -> str:
@@ -58,3 +59,8 @@ def takes_a_users_word(ws: str) -> bool:
         while (answer := json.loads(socket.recv(timeout=ANSWER_S)))["type"] not in ("auth_success", "error"):
             pass
     return bool(answer["type"] == "auth_success")
+
+
+def shows_operators_routes(url: str) -> bool:
+    """False where what is in front hides them."""
+    return httpx.get(f"{url}/healthz", timeout=ANSWER_S).status_code != httpx.codes.NOT_FOUND

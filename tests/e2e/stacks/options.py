@@ -17,6 +17,7 @@ MARKERS: Final = {
     "embedded_only": "needs the processes, failpoints or log files of `chatterbus up`",
     "own_settings": "needs a system with settings of the test's own",
     "dev_mode": "needs a system that takes a user's word",
+    "operators": "needs /healthz, /readyz and /metrics, which what is in front of a gateway may hide",
 }
 IMPLIED: Final = {  # by a test's fixtures
     "own_stack": "embedded_only",
