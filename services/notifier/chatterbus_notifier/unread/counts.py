@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from chatterbus_contracts.codec import DecodeError, encode, parse_json
+from chatterbus_contracts.codec import DecodeError, encode, skim_json
 from chatterbus_contracts.envelopes import Event
 from chatterbus_contracts.ids import ThreadId, UserId
 from chatterbus_contracts.limits import UNREAD_MENTIONS_MAX
@@ -206,7 +206,7 @@ class Counts:
     def _apply(self, apply: Callable[[Counts, Any, Any], None], target: Thread | ThreadId, event: Event) -> bool:
         """False: the frame is not what it should be, which is as if it was lost."""
         try:
-            apply(self, target, parse_json(event.frame))
+            apply(self, target, skim_json(event.frame))
         except (DecodeError, LookupError, TypeError, AttributeError):
             return False
         return True
