@@ -9,6 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import nats
@@ -62,9 +63,18 @@ async def uploaded(files: Deployment, user: str, thread: str, body: Any, name: s
 
 
 async def send(files: Deployment, user: str, thread: str, *ids: str, content: str = " ") -> httpx.Response:
-    async with files.rest(user) as client:
-        body = {"threadId": thread, "content": content, "messageType": "file", "attachmentIds": list(ids)}
-        return await client.post("/api/chat/messages", json=body)
+    """Sent until it is stored or refused: 202 says that it is queued, and to ask again with the same id."""
+    body = {"threadId": thread, "content": content, "messageType": "file", "attachmentIds": list(ids)}
+    body["clientMessageId"] = uuid4().hex
+    answers: list[httpx.Response] = []
+
+    async def answered() -> bool:
+        async with files.rest(user) as client:
+            answers.append(await client.post("/api/chat/messages", json=body))
+        return answers[-1].status_code != 202
+
+    await until(answered, 30, "the message is stored or refused")
+    return answers[-1]
 
 
 async def fetch(files: Deployment, user: str, url: str, method: str = "GET", **headers: str) -> httpx.Response:

@@ -102,15 +102,11 @@ class SearchIndex:
     async def take(self, places: Sequence[Place]) -> None:
         """Index these messages as they are now, and forget those of them that are deleted. Raises
         OtherLanguageError."""
-        async with (
-            asyncio.timeout(STATEMENT_TIMEOUT_S),
-            self._connection.pipeline(),
-            self._connection.transaction(),
-        ):
-            # In one round trip; what was done in another's language is rolled back.
-            cursor = await self._connection.execute(statements.LOCK_STATE)
-            await self._gather(places, force=False)
-            await self._connection.execute(statements.FORGET, _columns(places))
+        async with asyncio.timeout(STATEMENT_TIMEOUT_S), self._connection.transaction():
+            async with self._connection.pipeline():  # one round trip; in another's language it is rolled back
+                cursor = await self._connection.execute(statements.LOCK_STATE)
+                await self._gather(places, force=False)
+                await self._connection.execute(statements.FORGET, _columns(places))
             row = await cursor.fetchone()
             self._require_own_language(None if row is None else State(*row))
 
