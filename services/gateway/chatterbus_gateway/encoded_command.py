@@ -7,16 +7,13 @@ for every message.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from chatterbus_contracts.codec import encode_json
 from chatterbus_contracts.commands import Command, encode_command
 from chatterbus_contracts.frames.client import SendMessage
 from chatterbus_contracts.ids import CommandId, GatewayId, ThreadId
-from chatterbus_contracts.states import MessageType
 from chatterbus_gateway.principal import Principal
-
-TEXT: Final = MessageType.TEXT  # an enum's value takes as long to look up as all the rest to encode
 
 
 class EncodedCommand(NamedTuple):
@@ -45,7 +42,7 @@ def store_message(
         "gateway": gateway_id,
         "clientMessageId": frame.client_message_id or command_id,
         "content": frame.content,
-        "messageType": "text" if frame.message_type is TEXT else frame.message_type.value,
+        "messageType": frame.message_type,
     }
     if frame.reply_to_id is not None:
         fields["replyToId"] = frame.reply_to_id

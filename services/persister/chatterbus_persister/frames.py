@@ -55,7 +55,7 @@ def message_state(row: MessageRow) -> Json:
         "senderType": row.sender_type,
         "clientMessageId": row.client_message_id,
         "content": row.content,
-        "messageType": str(row.message_type),  # the encoder takes a microsecond for an enum
+        "messageType": row.message_type,
         "edited": edited_at is not None,
         "editedAt": optional_time(edited_at),
         "deleted": deleted_at is not None,
@@ -89,7 +89,7 @@ def member_state(row: MemberRow) -> Json:
     return {
         "userId": row.user_id,
         "userType": row.user_type,
-        "role": str(row.role),
+        "role": row.role,
         "deliveredSeq": row.delivered_seq,
         "readSeq": row.shown_read_seq,
         "joinedAt": time_text(row.joined_at),
