@@ -7,7 +7,6 @@ Every run measures every contender, in an order that turns from run to run, each
 import os
 import platform
 import time
-from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,16 +20,12 @@ from rich.progress import Progress, TaskID
 from bench import contenders
 from bench.contenders import PRODUCT, Contender
 from bench.cores import Usage, busy_s, cpu_s, pin
-from bench.fanout import fanout
-from bench.idle import idle
-from bench.latency import latency
 from bench.live import Live
 from bench.png import drawable
 from bench.records import RESULTS, save
 from bench.report import progress, show_summary, teller
-from bench.scenarios import Terms
+from bench.scenarios import OF_ANY_SERVER, Terms
 from bench.summary import Run, summarise
-from bench.throughput import throughput
 
 
 class Cores(StrEnum):
@@ -42,32 +37,9 @@ class Cores(StrEnum):
 
 PLACES: Final[dict[Cores, tuple[set[int], set[int]]]] = {Cores.ONE: ({0}, {1}), Cores.TWO: ({0, 1}, {0, 1})}
 
-Measure = Callable[[Contender, Terms], Coroutine[Any, Any, dict[str, Any]]]
-
-MEASURES: Final[dict[str, Measure]] = {
-    "idle": lambda c, terms: idle(
-        c.ws,
-        c.pids,
-        people=2_000,
-        seconds=min(terms.seconds, 2.0),
-        live=terms.live,
-        generators=terms.generators,
-    ),
-    "latency": lambda c, terms: latency(c.ws, rate_per_s=100, pairs=10, seconds=terms.seconds, live=terms.live),
-    "throughput": lambda c, terms: throughput(
-        c.ws,
-        senders=20,
-        threads=20,
-        window=50,
-        seconds=terms.seconds,
-        live=terms.live,
-        generators=terms.generators,
-    ),
-    "fanout": lambda c, terms: fanout(
-        c.ws, members=500, window=4, seconds=terms.seconds, live=terms.live, generators=terms.generators
-    ),
-}
+MEASURED: Final = ("idle", "latency", "throughput", "fanout")
 """In this order: memory while it is fresh, and what is slow before the database is large."""
+IDLE_MAX_S: Final = 2.0  # memory does not change any more
 
 
 def compare(
@@ -138,13 +110,14 @@ def _measure(
     task = bar.add_task(f"{name}: starting", total=None, rate="")
     figures: dict[str, Any] = {}
     with contenders.running(name, log, servers) as contender:
-        for scenario, measure in MEASURES.items():
+        for scenario in MEASURED:
             bar.update(task, description=f"{name}: {scenario}")
             live = Live(teller(bar, task))
             usage = Usage(contender.pids)
             usage.start()
             busy, own = busy_s(cores), cpu_s(os.getpid())  # with the generator's processes, once they have ended
-            measured = uvloop.run(measure(contender, Terms(seconds, live, generators)))
+            terms = Terms(min(seconds, IDLE_MAX_S) if scenario == "idle" else seconds, live, generators)
+            measured = uvloop.run(OF_ANY_SERVER[scenario](contender, terms))
             shares, elapsed_s = usage.shares(), time.monotonic() - usage.started_at
             generated = (cpu_s(os.getpid()) - own) / elapsed_s
             foreign = (busy_s(cores) - busy) / elapsed_s - sum(shares.values()) - generated

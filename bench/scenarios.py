@@ -1,8 +1,8 @@
-"""The scenarios of a run by hand, each with the sizes it has there. Each gets a stack of its own."""
+"""The scenarios, each with its sizes. In a run by hand each gets a stack of its own."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bench.audience import audience
 from bench.fanout import fanout
@@ -25,12 +25,23 @@ class Terms:
     generators: int = 1
 
 
-Scenario = Callable[[Stack, Terms], Coroutine[Any, Any, dict[str, Any]]]
+class Server(Protocol):
+    """Ours or a peer. `pids` are the roots of all its processes."""
 
-SCENARIOS: Final[dict[str, Scenario]] = {
-    "latency": lambda stack, terms: latency(stack.ws, rate_per_s=100, pairs=10, seconds=terms.seconds, live=terms.live),
-    "throughput": lambda stack, terms: throughput(
-        stack.ws,
+    @property
+    def ws(self) -> str: ...
+    @property
+    def pids(self) -> dict[str, int]: ...
+
+
+Figures = Coroutine[Any, Any, dict[str, Any]]
+
+OF_ANY_SERVER: Final[dict[str, Callable[[Server, Terms], Figures]]] = {
+    "latency": lambda server, terms: latency(
+        server.ws, rate_per_s=100, pairs=10, seconds=terms.seconds, live=terms.live
+    ),
+    "throughput": lambda server, terms: throughput(
+        server.ws,
         senders=20,
         threads=20,
         window=50,
@@ -38,12 +49,16 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         live=terms.live,
         generators=terms.generators,
     ),
-    "fanout": lambda stack, terms: fanout(
-        stack.ws, members=500, window=4, seconds=terms.seconds, live=terms.live, generators=terms.generators
+    "fanout": lambda server, terms: fanout(
+        server.ws, members=500, window=4, seconds=terms.seconds, live=terms.live, generators=terms.generators
     ),
-    "idle": lambda stack, terms: idle(
-        stack.ws, stack.pids, people=2_000, seconds=terms.seconds, live=terms.live, generators=terms.generators
+    "idle": lambda server, terms: idle(
+        server.ws, server.pids, people=2_000, seconds=terms.seconds, live=terms.live, generators=terms.generators
     ),
+}
+
+SCENARIOS: Final[dict[str, Callable[[Stack, Terms], Figures]]] = {
+    **OF_ANY_SERVER,
     "storm": lambda stack, terms: storm(stack.ws, people=1_000, members=10, missed=50, live=terms.live),
     "mixed": lambda stack, terms: mixed(
         stack.url, stack.ws, people=500, members=5, rate_per_s=200, seconds=terms.seconds, live=terms.live
